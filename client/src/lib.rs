@@ -1,0 +1,1 @@
+//! Async client of a Ringhold ring: every object operation, against a list of nodes.

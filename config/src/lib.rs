@@ -1,0 +1,156 @@
+//! Typed configuration of a Ringhold node. Later wins: defaults, file, `RINGHOLD_*` environment, command line.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ringhold_ring::{HealthPolicy, MemberAddress, Placement, Ttl};
+use serde::{Deserialize, Serialize};
+
+/// Everything a node is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// This node.
+    pub node: Node,
+    /// The ring it belongs to.
+    pub cluster: Cluster,
+    /// Where it listens; at least one.
+    pub listeners: Vec<Listener>,
+    /// What it keeps.
+    pub store: Store,
+    /// What it bears.
+    pub limits: Limits,
+    /// What it says.
+    pub log: Log,
+}
+
+/// `[node]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The address under which the other members know this node.
+    pub address: MemberAddress,
+}
+
+/// `[cluster]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// Keeps rings apart: members of another name are refused.
+    pub name: String,
+    /// Every member, this node among them.
+    pub members: Vec<MemberAddress>,
+    /// How keys are placed on members.
+    pub placement: Placement,
+    /// How many home members a key has.
+    pub replicas: usize,
+    /// Between two probes of a member that is online.
+    pub probe_interval: Duration,
+    /// How long a forwarded request or a probe may take before its member counts as damaged.
+    pub peer_timeout: Duration,
+    /// How long a damaged member rests.
+    pub rest: Duration,
+    /// How many probes in a row a damaged member must pass.
+    pub validation_passes: u32,
+}
+
+impl Cluster {
+    /// The part of it that the health state machine needs.
+    #[must_use]
+    pub fn health_policy(&self) -> HealthPolicy {
+        HealthPolicy {
+            probe_interval: self.probe_interval,
+            rest: self.rest,
+            validation_passes: self.validation_passes,
+        }
+    }
+}
+
+/// `[[listener]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The address to bind.
+    pub address: SocketAddr,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The most bytes the store may hold: keys, values and overhead.
+    pub max_bytes: u64,
+    /// The largest value, in bytes.
+    pub max_object_bytes: usize,
+    /// The time to live of objects stored without `X-TTL`; none: they never expire.
+    pub default_ttl: Option<Ttl>,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Client connections at once; more wait to be accepted.
+    pub max_connections: usize,
+    /// The largest request head, in bytes.
+    pub max_header_bytes: usize,
+    /// Request body bytes in memory at once, over all connections; further bodies wait.
+    pub max_body_bytes_in_flight: usize,
+    /// Concurrent HTTP/2 streams on one connection.
+    pub max_http2_streams: u32,
+    /// How long a client may take to send a request head.
+    pub header_timeout: Duration,
+    /// How long a client may go without sending any byte of a body it has announced.
+    pub body_timeout: Duration,
+    /// After `/readyz` has turned 503: how long until the node stops accepting.
+    pub drain: Duration,
+    /// How long requests in flight may take to finish at shutdown.
+    pub shutdown_timeout: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A `tracing` filter: `info`, or `warn,ringhold_server=debug`.
+    pub filter: String,
+    /// One line of text, or one JSON object, an event.
+    pub format: LogFormat,
+}
+
+/// How a log event is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For collectors.
+    Json,
+}
+
+impl Default for Config {
+    /// One node, plain, `127.0.0.1:9999`, one copy.
+    fn default() -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9999));
+        Self {
+            node: Node { address: address.into() },
+            cluster: Cluster {
+                name: "ringhold".into(),
+                members: vec![address.into()],
+                placement: Placement::Modulo,
+                replicas: 1,
+                probe_interval: Duration::from_secs(1),
+                peer_timeout: Duration::from_secs(1),
+                rest: Duration::from_secs(10),
+                validation_passes: 4,
+            },
+            listeners: vec![Listener { address }],
+            store: Store { max_bytes: 1 << 30, max_object_bytes: 2 << 20, default_ttl: None },
+            limits: Limits {
+                max_connections: 10_000,
+                max_header_bytes: 16 << 10,
+                max_body_bytes_in_flight: 256 << 20,
+                max_http2_streams: 256,
+                header_timeout: Duration::from_secs(10),
+                body_timeout: Duration::from_secs(10),
+                drain: Duration::ZERO,
+                shutdown_timeout: Duration::from_secs(10),
+            },
+            log: Log { filter: "info".into(), format: LogFormat::Text },
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Whole rings as real processes: the harness that starts, kills and pauses them.

@@ -1,0 +1,147 @@
+//! A key: 1 to 1024 bytes of UTF-8 without control characters. Past the constructors nothing is checked again.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use crate::Digest;
+
+/// What a URI path segment may not hold literally (RFC 3986 section 3.3); `/` stays, it is part of the key.
+const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The name of an object, validated. Borrows its text where it can.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key<'a>(Cow<'a, str>);
+
+/// Why a text is not a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Nothing stood after `/objects/`.
+    #[error("the key is empty; a key is 1 to {} bytes long", Key::MAX_BYTES)]
+    Empty,
+    /// More than [`Key::MAX_BYTES`] bytes after percent decoding.
+    #[error("the key is {bytes} bytes long; a key is 1 to {} bytes long", Key::MAX_BYTES)]
+    TooLong {
+        /// How long it is, decoded.
+        bytes: usize,
+    },
+    /// The decoded bytes are not UTF-8.
+    #[error("the key is not UTF-8 after percent decoding")]
+    NotUtf8,
+    /// A control character (Unicode category Cc).
+    #[error("the key holds the control character U+{:04X}; control characters are not allowed", u32::from(*.character))]
+    ControlCharacter {
+        /// The first of them.
+        character: char,
+    },
+    /// A `%` that two hexadecimal digits do not follow.
+    #[error(
+        "the key holds a '%' that is not followed by two hexadecimal digits; write a literal '%' as '%25'"
+    )]
+    BadEscape,
+}
+
+impl<'a> Key<'a> {
+    /// The longest key, in bytes of UTF-8.
+    pub const MAX_BYTES: usize = 1024;
+
+    /// A key from its plain text.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the text breaks one of the rules above.
+    pub fn new(text: impl Into<Cow<'a, str>>) -> Result<Self, KeyError> {
+        let text = text.into();
+        if text.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        if text.len() > Self::MAX_BYTES {
+            return Err(KeyError::TooLong { bytes: text.len() });
+        }
+        match text.chars().find(|character| character.is_control()) {
+            Some(character) => Err(KeyError::ControlCharacter { character }),
+            None => Ok(Self(text)),
+        }
+    }
+
+    /// A key from bytes that should be UTF-8, as another member sends them.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the bytes break one of the rules above.
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, KeyError> {
+        Self::new(std::str::from_utf8(bytes).map_err(|_| KeyError::NotUtf8)?)
+    }
+
+    /// A key from the percent-encoded rest of a URI path, without a query.
+    ///
+    /// # Errors
+    /// [`KeyError`] when an escape is broken or the decoded text breaks one of the rules above.
+    pub fn from_path(path: &'a str) -> Result<Self, KeyError> {
+        if !escapes_are_whole(path.as_bytes()) {
+            return Err(KeyError::BadEscape);
+        }
+        Self::new(percent_decode_str(path).decode_utf8().map_err(|_| KeyError::NotUtf8)?)
+    }
+
+    /// The key as it is written in a URI path.
+    #[must_use]
+    pub fn to_path(&self) -> Cow<'_, str> {
+        utf8_percent_encode(&self.0, PATH).into()
+    }
+
+    /// The key's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// Where the key belongs.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.as_bytes())
+    }
+
+    /// The same key, owning its text.
+    #[must_use]
+    pub fn into_owned(self) -> Key<'static> {
+        Key(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+fn escapes_are_whole(path: &[u8]) -> bool {
+    let mut rest = path;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        match rest.get(at + 1..at + 3) {
+            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => {}
+            _ => return false,
+        }
+        rest = rest.get(at + 3..).unwrap_or_default();
+    }
+    true
+}
+
+impl std::fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,1 @@
+//! Listeners, object handlers, the Repose dialect, and the endpoints about the node.

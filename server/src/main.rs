@@ -1,0 +1,3 @@
+//! The `ringhold` program: a thin caller of the library.
+
+fn main() {}

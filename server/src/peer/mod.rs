@@ -1,0 +1,1 @@
+//! Talking to members: the framed stream, its messages, probes.
