@@ -24,6 +24,9 @@ pub struct Args {
     /// How many nodes
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
     nodes: u16,
+    /// The loopback address to listen on
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    host: Ipv4Addr,
     /// The first node's port; the others take the ones above it
     #[arg(long, default_value_t = 9999)]
     port: u16,
@@ -61,12 +64,15 @@ async fn show(nodes: &mut [LocalNode], folder: &Path) -> Result<(), Failure> {
 
 /// Ports that nothing listens on now; a node that loses the race for one says so itself.
 fn free_addresses(args: &Args) -> Result<Vec<SocketAddr>, Failure> {
+    if !args.host.is_loopback() {
+        return Err(Failure::usage(format!("{} is not a loopback address; a local ring is for this machine", args.host)));
+    }
     let mut addresses = Vec::with_capacity(usize::from(args.nodes));
     for number in 0..args.nodes {
         let port = args.port.checked_add(number).filter(|port| *port != 0).ok_or_else(|| {
             Failure::usage(format!("{} nodes do not fit above port {}; choose a lower --port", args.nodes, args.port))
         })?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = SocketAddr::from((args.host, port));
         TcpListener::bind(address).map_err(|why| {
             Failure::general(format!(
                 "cannot listen on {address}: {why}; stop the program that does, or choose other ports with --port"
