@@ -5,7 +5,7 @@
 //! addresses for signed numbers and does not look at ports: rings that mix 10.x with 192.168.x, or have two
 //! members on one host, are ordered otherwise there.)
 //!
-//! Invariant: an address has one spelling; `address.to_string().parse()` gives it back.
+//! Invariant: an address that was parsed has one spelling; `address.to_string().parse()` gives it back.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -23,7 +23,7 @@ enum Host {
     Name(Box<str>),
 }
 
-/// Why a text or a socket's address is not a member's address.
+/// Why a text is not a member's address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MemberAddressError {
     /// No `:port` at the end.
@@ -127,13 +127,13 @@ fn is_name(text: &str) -> bool {
     text.len() <= 253 && !is_number && text.split('.').all(label)
 }
 
-impl TryFrom<SocketAddr> for MemberAddress {
-    type Error = MemberAddressError;
-
+impl From<SocketAddr> for MemberAddress {
     /// The member at this address; an IPv6 address's flow label and scope are not part of it.
-    fn try_from(address: SocketAddr) -> Result<Self, MemberAddressError> {
-        let member = Self { host: Host::Ip(address.ip().to_canonical()), port: address.port() };
-        member.to_string().parse()
+    ///
+    /// For sockets that are bound or connected. What a person wrote is parsed instead: here a port 0 or an
+    /// unspecified address, which no other member could reach, is not refused.
+    fn from(address: SocketAddr) -> Self {
+        Self { host: Host::Ip(address.ip().to_canonical()), port: address.port() }
     }
 }
 
