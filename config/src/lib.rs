@@ -2,11 +2,12 @@
 //!
 //! - [`Config`] and its sections: what a node is told, valid once [`Config::load`] has returned it.
 //! - `settings`: the one table of every setting; reading, printing and the documentation follow from it.
-//! - `kind`, `units`: what the values of a setting may look like.
+//! - `given`, `kind`, `units`: what the values of a setting may look like.
 //! - `layers`: files, environment and command line as figment providers.
 //! - `load`, `rules`: from merged layers to a [`Config`], with every mistake named by its place.
 
 mod error;
+mod given;
 mod kind;
 mod layers;
 mod load;

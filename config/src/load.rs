@@ -9,7 +9,7 @@ use figment::value::{Dict, Value};
 use figment::{Figment, Profile, Provider};
 
 use crate::error::{ConfigError, Mistake, Mistakes, nearest, shortened};
-use crate::kind::Given;
+use crate::given::Given;
 use crate::layers::{COMMAND_LINE, ENVIRONMENT, Layer, Sources, variable_of};
 use crate::settings::{LISTENER, LISTENER_SETTINGS, MAX_LISTENERS, SETTINGS, STORE_BYTES, sections};
 use crate::{Config, Listener, memory, rules};

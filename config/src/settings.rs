@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use crate::given::Given;
 use crate::kind::{
-    Count, Filter, Given, Kind, LOG_FORMAT, Lifetime, Member, Members, Name, OneCopy, PLACEMENT, Size,
-    Socket, Span, Switch,
+    Count, Filter, Kind, LOG_FORMAT, Lifetime, Member, Members, Name, OneCopy, PLACEMENT, Size, Socket, Span,
+    Switch,
 };
 use crate::{Config, Listener};
 
