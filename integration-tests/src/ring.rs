@@ -240,10 +240,7 @@ impl RingBuilder {
         for (name, duration) in timings {
             let _ = writeln!(text, "{name} = \"{}ms\"", duration.as_millis());
         }
-        let _ = writeln!(
-            text,
-            "\n[store]\nmax_bytes = \"256MiB\"\n\n[log]\nfilter = \"info\""
-        );
+        let _ = writeln!(text, "\n[store]\nmax_bytes = \"256MiB\"\n\n[log]\nfilter = \"info\"");
         text
     }
 }
