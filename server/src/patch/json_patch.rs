@@ -207,8 +207,9 @@ impl<'a> Target<'a> {
         self.check_depth(path, &value)?;
         let added = value.len();
         let Some((parent, last)) = path.split_last() else {
-            (self.bytes, self.root) = (0, Some(value));
-            return self.resize(0, added);
+            let removed = self.root.replace(value).map_or(0, |old| old.len());
+            self.bytes = removed;
+            return self.resize(removed, added);
         };
         let (container, work) = self.container(parent)?;
         let (removed, added) = match container {

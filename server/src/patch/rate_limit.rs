@@ -111,8 +111,8 @@ impl<'a> Counter<'a> {
     fn new(limit: Limit<'a>, before: Option<&Counter<'_>>, now: u64) -> Self {
         let Limit { name, maximum, window_seconds } = limit;
         let open = before.and_then(|before| {
-            let starts = before.window_ends_ms?.saturating_sub(before.window_seconds.saturating_mul(1000));
-            let ends = starts.saturating_add(window_seconds.saturating_mul(1000));
+            let longer_ms = signed(window_seconds).saturating_sub(signed(before.window_seconds)) * 1000;
+            let ends = before.window_ends_ms?.saturating_add_signed(longer_ms);
             (ends > now).then_some((before.used, ends))
         });
         let used = open.map_or(0, |(used, _)| used);
@@ -132,6 +132,11 @@ impl<'a> Counter<'a> {
     fn is_sound(&self) -> bool {
         is_sound(&self.name, self.maximum, self.window_seconds) && self.used <= MAX_COUNT
     }
+}
+
+/// A checked number of seconds; a thousand times as many still fit.
+fn signed(seconds: u64) -> i64 {
+    i64::from(u32::try_from(seconds).unwrap_or(Ttl::MAX_SECONDS))
 }
 
 fn is_sound(name: &str, maximum: u64, window_seconds: u64) -> bool {
@@ -159,15 +164,16 @@ fn parse(document: &Bytes) -> Result<Vec<Limit<'_>>, PatchError> {
     Ok(limits)
 }
 
+fn are_distinct(counters: &[Counter<'_>]) -> bool {
+    let mut names = HashSet::new();
+    counters.iter().all(|counter| names.insert(counter.name.as_ref()))
+}
+
 fn stored(object: &Object) -> Result<Vec<Counter<'_>>, PatchError> {
     let counters = read_stored(object)
         .map(|Stored { limits }| limits.into_iter().map(|Record(counter)| counter).collect::<Vec<_>>());
-    let names = |counters: &[Counter<'_>]| {
-        let mut names = HashSet::new();
-        counters.iter().all(|counter| names.insert(counter.name.to_string()))
-    };
     match counters {
-        Some(counters) if counters.iter().all(Counter::is_sound) && names(&counters) => Ok(counters),
+        Some(counters) if counters.iter().all(Counter::is_sound) && are_distinct(&counters) => Ok(counters),
         _ => Err(PatchError::Conflict(format!(
             r#"rate limits are stored as {{"limits": [{{"name", "maximum", "window_seconds", "used", "remaining", "window_ends_ms"}}], "over": null}}, and this is {}"#,
             describe(object)

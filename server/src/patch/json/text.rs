@@ -179,7 +179,7 @@ mod tests {
     fn faults_name_their_place() {
         for (bytes, fault) in [
             (&b""[..], "EOF while parsing a value at line 1 column 0"),
-            (b"{\"a\":\n 1,}", "trailing comma at line 2 column 4"),
+            (b"{\"a\":\n 1,}", "key must be a string at line 2 column 4"),
             (b"[1] 2", "trailing characters at line 1 column 5"),
             (b"[1,\n \"\\ud800\"]", "half of a surrogate pair in the string at line 2 column 2"),
             (b"\"\xff\"", "byte 1 is not UTF-8"),
