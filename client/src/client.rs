@@ -14,7 +14,7 @@ use crate::failover::Failover;
 use crate::object::{Stored, X_TTL, etag};
 use crate::{
     BuildError, ByteRange, Changed, ClientBuilder, ClusterReport, Condition, EntityTag, Error, Location,
-    Object, ObjectInfo, ObjectStream, Patch, PatchOptions, Patched, Served, Value,
+    Object, ObjectInfo, ObjectStream, Patch, PatchOptions, Patched, Problem, Served, Value,
 };
 
 /// A client of one ring. Cloning is cheap; clones share their connections and what they know of the nodes.
@@ -82,7 +82,7 @@ impl Client {
         let answer = self.0.send(&Call::object(Method::GET, key)?).await?;
         match answer.status {
             StatusCode::OK => read_object(answer).map(Some),
-            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::NOT_FOUND => missing(answer).map(|()| None),
             _ => Err(answer.into_error()),
         }
     }
@@ -97,7 +97,7 @@ impl Client {
         let answer = self.0.send(&call).await?;
         match answer.status {
             StatusCode::PARTIAL_CONTENT => read_object(answer).map(Some),
-            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::NOT_FOUND => missing(answer).map(|()| None),
             StatusCode::OK => Err(range_ignored(answer)),
             _ => Err(answer.into_error()),
         }
@@ -114,7 +114,7 @@ impl Client {
         match answer.status {
             StatusCode::OK => read_object(answer).map(Changed::Changed),
             StatusCode::NOT_MODIFIED => Ok(Changed::Unchanged),
-            StatusCode::NOT_FOUND => Ok(Changed::Missing),
+            StatusCode::NOT_FOUND => missing(answer).map(|()| Changed::Missing),
             _ => Err(answer.into_error()),
         }
     }
@@ -151,7 +151,7 @@ impl Client {
         };
         let answer = self.0.send(&call).await?;
         if answer.status == StatusCode::NOT_FOUND {
-            return Ok(None);
+            return missing(answer).map(|()| None);
         }
         if answer.status == StatusCode::OK && range.is_some() {
             return Err(range_ignored(answer));
@@ -175,7 +175,7 @@ impl Client {
         let answer = self.0.send(&Call::object(Method::HEAD, key)?).await?;
         match answer.status {
             StatusCode::OK => ObjectInfo::read(&answer.node, &answer.headers).map(Some),
-            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::NOT_FOUND => missing(answer).map(|()| None),
             _ => Err(answer.into_error()),
         }
     }
@@ -340,6 +340,14 @@ fn header(text: &str, what: &str) -> Result<HeaderValue, Error> {
             "the {what} {text:?} cannot be sent; it is one or more visible ASCII characters"
         ))
     })
+}
+
+/// A 404 says that there is no object, unless it says that there is no such path.
+fn missing(answer: Answer) -> Result<(), Error> {
+    let node = answer.node.clone();
+    let problem = Problem::read(answer.status, &answer.into_bytes());
+    let is_path = problem.code == Problem::NO_SUCH_PATH;
+    if is_path { Err(Error::Protocol { node, why: problem.to_string() }) } else { Ok(()) }
 }
 
 fn read_object(answer: Answer) -> Result<Object, Error> {

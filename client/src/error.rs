@@ -37,10 +37,13 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The code of a 503 from a node that starts, is handed its objects, or drains: it has done nothing.
-pub(crate) const NODE_NOT_READY: &str = "node-not-ready";
-
 impl Problem {
+    /// The code of a 404 for a path that no node has: it says nothing about an object.
+    pub(crate) const NO_SUCH_PATH: &str = "no-such-path";
+    /// The code of a 503 after which nobody knows whether the write was carried out.
+    pub(crate) const OUTCOME_UNKNOWN: &str = "outcome-unknown";
+    /// The codes of a 503 from a node that has not begun to carry the request out.
+    pub(crate) const NOTHING_DONE: [&str; 2] = ["not-ready", "overloaded"];
     /// How much of the body of a refusal is read, in bytes.
     pub(crate) const MAX_BYTES: usize = 64 << 10;
 
@@ -188,7 +191,7 @@ impl Error {
     /// The error that a final answer with this status means; the fail-over has dealt with 502, 503 and 504.
     pub(crate) fn refused(node: &str, problem: Problem) -> Self {
         match problem.status {
-            400 | 405 | 411 | 414 | 415 | 431 => Self::BadRequest(problem),
+            400 | 405 | 408 | 411 | 414 | 415 | 431 => Self::BadRequest(problem),
             401 | 403 => Self::Denied(problem),
             409 => Self::Conflict(problem),
             412 => Self::PreconditionFailed(problem),
@@ -196,7 +199,7 @@ impl Error {
             416 => Self::RangeNotSatisfiable(problem),
             507 => Self::StoreFull(problem),
             500..600 => Self::ServerFailed(problem),
-            status => Self::Protocol { node: node.into(), why: format!("unexpected status {status}") },
+            _ => Self::Protocol { node: node.into(), why: problem.to_string() },
         }
     }
 }

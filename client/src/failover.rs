@@ -11,13 +11,9 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use crate::call::{Answer, Call, Repeat};
-use crate::error::NODE_NOT_READY;
 use crate::node::Nodes;
 use crate::transport::{Failure, Transport};
 use crate::{Attempt, Error, NodeUrl, Problem};
-
-/// The code of a 503 whose write may have been carried out.
-const OUTCOME_UNKNOWN: &str = "outcome-unknown";
 
 #[derive(Debug)]
 pub(crate) struct Failover {
@@ -114,9 +110,9 @@ impl Tally {
         let problem = Problem::read(answer.status, &answer.into_bytes());
         self.note(node, problem.to_string());
         let code = problem.code.as_str();
-        let next = if gateway || code == OUTCOME_UNKNOWN {
+        let next = if gateway || code == Problem::OUTCOME_UNKNOWN {
             Next::Doubtful(problem.to_string())
-        } else if code == NODE_NOT_READY || call.repeat != Repeat::Harmful {
+        } else if Problem::NOTHING_DONE.contains(&code) || call.repeat != Repeat::Harmful {
             Next::AskAnother
         } else {
             let tried = std::mem::take(&mut self.tried);

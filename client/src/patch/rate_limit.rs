@@ -13,8 +13,8 @@ pub struct RateLimit {
     pub name: String,
     /// How many uses a window has.
     pub maximum: u64,
-    /// How long a window is, in seconds.
-    pub window: u64,
+    /// How long a window is, in seconds; it starts with its first use.
+    pub window_seconds: u64,
 }
 
 /// Counts one use against each of these limits in order, up to the first that is over.
@@ -24,7 +24,7 @@ pub struct RateLimitPatch {
     pub limits: Vec<RateLimit>,
 }
 
-/// How the limits stand after a [`RateLimitPatch`].
+/// How the limits stand after a [`RateLimitPatch`]: those of the patch first, then others that the object holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateLimitAnswer {
     /// Each limit.
@@ -39,12 +39,16 @@ pub struct RateLimitAnswer {
 pub struct RateLimitState {
     /// What the limit is called.
     pub name: String,
+    /// How many uses a window has.
+    pub maximum: u64,
+    /// How long a window is, in seconds.
+    pub window_seconds: u64,
     /// Uses counted in this window.
     pub used: u64,
     /// Uses left in this window.
     pub remaining: u64,
-    /// When the window ends: milliseconds since the Unix epoch.
-    pub window_ends: u64,
+    /// When the window ends: milliseconds since the Unix epoch; none: no window is open.
+    pub window_ends_ms: Option<u64>,
 }
 
 impl RateLimitAnswer {

@@ -48,9 +48,8 @@ async fn a_refused_connection_moves_every_operation_on() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_not_ready_moves_every_operation_on() {
-    let not_ready = || Step::Answer(problem(503, "node-not-ready"));
-    let first = Node::start([not_ready(), not_ready()]).await;
+async fn a_node_that_has_done_nothing_moves_every_operation_on() {
+    let first = Node::start(["not-ready", "overloaded"].map(|code| Step::Answer(problem(503, code)))).await;
     let second = Node::start([
         Step::Answer(answer(200, &[("etag", crate::support::TAG)], "1")),
         Step::Answer(replaced()),
@@ -64,7 +63,7 @@ async fn a_node_that_is_not_ready_moves_every_operation_on() {
 
 #[tokio::test]
 async fn a_node_that_failed_is_left_alone_while_it_rests() {
-    let first = Node::start([Step::Answer(problem(503, "node-not-ready"))]).await;
+    let first = Node::start([Step::Answer(problem(503, "not-ready"))]).await;
     let second = Node::start([Step::Answer(found("1")), Step::Answer(found("2"))]).await;
     let client = client(&[first.address, second.address]);
     client.get("k").await.unwrap();

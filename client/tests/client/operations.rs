@@ -49,7 +49,7 @@ async fn get_reads_the_value_and_all_that_is_known_of_it() {
 
 #[tokio::test]
 async fn what_is_not_there_is_no_error() {
-    let missing = || Step::Answer(problem(404, "not-found"));
+    let missing = || Step::Answer(problem(404, "object-not-found"));
     let head = Step::Answer(answer(404, &[], ""));
     let node = Node::start([missing(), missing(), missing(), missing(), head]).await;
     let client = client(&node);
@@ -219,7 +219,7 @@ async fn health_and_readiness_are_those_of_the_first_node() {
     let first = Node::start([
         Step::Answer(answer(200, &[], "ok")),
         Step::Answer(answer(200, &[], "ok")),
-        Step::Answer(problem(503, "node-not-ready")),
+        Step::Answer(problem(503, "not-ready")),
     ])
     .await;
     let client = Client::new([first.address, second.address]).unwrap();
@@ -232,16 +232,16 @@ async fn health_and_readiness_are_those_of_the_first_node() {
 #[tokio::test]
 async fn rate_limits_are_counted_in_order_and_answered_per_limit() {
     let limits = vec![
-        RateLimit { name: "second".into(), maximum: 2, window: 1 },
-        RateLimit { name: "day".into(), maximum: 100, window: 86_400 },
+        RateLimit { name: "second".into(), maximum: 2, window_seconds: 1 },
+        RateLimit { name: "day".into(), maximum: 100, window_seconds: 86_400 },
     ];
-    let value = r#"{"limits":[{"name":"second","maximum":2,"window":1,"used":2,"remaining":0,"window_ends":1000}],"over":"second"}"#;
+    let value = r#"{"limits":[{"name":"second","maximum":2,"window_seconds":1,"used":3,"remaining":0,"window_ends_ms":1000}],"over":"second"}"#;
     let (answer, kind, document) = patch(&RateLimitPatch { limits }, value).await;
     assert!(!answer.is_within());
     assert_eq!(answer.limits[0].remaining, 0);
     assert_eq!(kind, "application/vnd.ringhold.rate-limit+json");
     assert_eq!(
         document,
-        r#"{"limits":[{"name":"second","maximum":2,"window":1},{"name":"day","maximum":100,"window":86400}]}"#
+        r#"{"limits":[{"name":"second","maximum":2,"window_seconds":1},{"name":"day","maximum":100,"window_seconds":86400}]}"#
     );
 }

@@ -14,11 +14,12 @@ async fn put_refused_with(bytes: Vec<u8>) -> Error {
 #[tokio::test]
 async fn every_refusal_has_its_error_and_carries_the_problem() {
     type Check = fn(&Error) -> bool;
-    let is: [(u16, Check); 11] = [
+    let is: [(u16, Check); 12] = [
         (400, |error| matches!(error, Error::BadRequest(_))),
         (401, |error| matches!(error, Error::Denied(_))),
         (403, |error| matches!(error, Error::Denied(_))),
         (405, |error| matches!(error, Error::BadRequest(_))),
+        (408, |error| matches!(error, Error::BadRequest(_))),
         (409, |error| matches!(error, Error::Conflict(_))),
         (412, |error| matches!(error, Error::PreconditionFailed(_))),
         (413, |error| matches!(error, Error::TooLarge(_))),
@@ -87,16 +88,17 @@ async fn a_server_that_is_no_ringhold_node_is_recognised() {
         Step::Answer(answer(200, &[], "hello")),
         Step::Answer(answer(200, &[("etag", "\"abc\"")], "hello")),
         Step::Answer(answer(302, &[("location", "http://127.0.0.1:1/")], "")),
+        Step::Answer(problem(404, "no-such-path")),
         Step::Answer(answer(200, &[], "<html>")),
     ])
     .await;
     let client = Client::new([node.address]).unwrap();
-    for _ in 0..3 {
+    for _ in 0..4 {
         let error = client.get("k").await.unwrap_err();
         assert!(matches!(error, Error::Protocol { .. }), "{error:?}");
     }
     assert!(matches!(client.cluster().await, Err(Error::Protocol { .. })));
-    assert_eq!(node.requests().len(), 4);
+    assert_eq!(node.requests().len(), 5);
 }
 
 #[tokio::test]
