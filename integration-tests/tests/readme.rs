@@ -16,7 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn every_command_of_the_readme_prints_what_the_readme_says() {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let steps: Vec<Step> = sessions(&readme).flat_map(|session| steps(&session)).collect();
-    assert!(steps.len() >= 10, "the README has {} commands; is its form still known to this test?", steps.len());
+    assert!(
+        steps.len() >= 10,
+        "the README has {} commands; is its form still known to this test?",
+        steps.len()
+    );
     let mut reader = Reader::new();
     for step in steps {
         reader.run(&step);
@@ -103,7 +107,9 @@ impl Reader {
 
     /// A line of the README as it reads with this ring's address and process numbers.
     fn here(&self, line: &str) -> String {
-        let line = line.replace("127.0.0.1", &self.host).replace("$PWD/target/release", &self.folder.display().to_string());
+        let line = line
+            .replace("127.0.0.1", &self.host)
+            .replace("$PWD/target/release", &self.folder.display().to_string());
         self.pids.iter().fold(line, |line, (readme, real)| line.replace(readme, real))
     }
 
@@ -155,7 +161,8 @@ impl Shell {
         writeln!(self.input, "{command}\necho; echo '{DONE}'").unwrap();
         let mut lines = Vec::new();
         loop {
-            let line = self.output.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("`{command}` does not end"));
+            let line =
+                self.output.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("`{command}` does not end"));
             if line == DONE {
                 break;
             }
@@ -191,7 +198,9 @@ fn repository() -> PathBuf {
 fn matches(expected: &[String], output: &[String]) -> bool {
     match (expected, output) {
         ([], rest) => rest.iter().all(String::is_empty),
-        ([any, rest @ ..], _) if any == "…" => (0..=output.len()).any(|skipped| matches(rest, &output[skipped..])),
+        ([any, rest @ ..], _) if any == "…" => {
+            (0..=output.len()).any(|skipped| matches(rest, &output[skipped..]))
+        }
         ([line, rest @ ..], [printed, others @ ..]) => line_matches(line, printed) && matches(rest, others),
         ([line], []) => line.is_empty(),
         (_, []) => expected.iter().all(|line| line.is_empty() || line == "…"),

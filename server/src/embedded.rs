@@ -77,7 +77,12 @@ impl Objects {
     ///
     /// # Errors
     /// [`ObjectError`]: a bad key, a condition that does not hold, a value over the limit, a full store.
-    pub async fn put(&self, key: &str, value: impl Into<Bytes>, write: Write) -> Result<Version, ObjectError> {
+    pub async fn put(
+        &self,
+        key: &str,
+        value: impl Into<Bytes>,
+        write: Write,
+    ) -> Result<Version, ObjectError> {
         let Write { content_type, ttl, conditions } = write;
         let value = owned(value.into());
         match self.run(key, Operation::Put { value, content_type, ttl, conditions }).await? {

@@ -4,7 +4,6 @@
 //! Invariant: the published view and the state machine change together, under one lock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -29,7 +28,7 @@ pub struct Membership {
     /// The address of each member as text, by its index.
     labels: Vec<Bytes>,
     own_label: Bytes,
-    own_state: AtomicU8,
+    own_state: Mutex<MemberState>,
     wake: Notify,
     peers: Arc<Peers>,
     clock: Clock,
@@ -63,7 +62,7 @@ impl Membership {
             known: Mutex::new(known),
             own_label: labels[me.as_usize()].clone(),
             labels,
-            own_state: AtomicU8::new(MemberState::Starting as u8),
+            own_state: Mutex::new(MemberState::Starting),
             wake: Notify::new(),
             peers,
             clock,
@@ -92,12 +91,12 @@ impl Membership {
     /// What this node answers when it is probed.
     #[must_use]
     pub fn own_state(&self) -> MemberState {
-        MemberState::try_from(self.own_state.load(Ordering::Acquire)).unwrap_or(MemberState::Starting)
+        *self.own_state.lock()
     }
 
     /// Changes what this node answers when it is probed.
     pub fn set_own_state(&self, state: MemberState) {
-        self.own_state.store(state as u8, Ordering::Release);
+        *self.own_state.lock() = state;
     }
 
     /// A forward to `member` failed: takes it out and lets go of every request that waits on it.
@@ -151,7 +150,9 @@ impl Membership {
             Ok(answer) => {
                 let readiness = match answer.state {
                     MemberState::Ready => Readiness::Ready,
-                    MemberState::Starting | MemberState::Syncing | MemberState::Draining => Readiness::NotReady,
+                    MemberState::Starting | MemberState::Syncing | MemberState::Draining => {
+                        Readiness::NotReady
+                    }
                 };
                 let why = format!("it says that it is {}", answer.state.name());
                 self.note(probe.member, answer);

@@ -12,10 +12,10 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::http::App;
+use crate::http::{AcceptMember, App};
 use crate::membership::Membership;
 use crate::owner::Owner;
-use crate::peer::{Identity, MemberState, Peers};
+use crate::peer::{ClusterNameError, Identity, MemberState, Peers, Tcp};
 use crate::routing::Objects;
 use crate::status::Status;
 use crate::store::Store;
@@ -29,6 +29,9 @@ pub enum StartError {
     /// The configured members do not form a ring.
     #[error("cluster.members: {0}")]
     Ring(#[from] RingError),
+    /// The cluster's name does not travel between members.
+    #[error("cluster.name: {0}")]
+    ClusterName(#[from] ClusterNameError),
     /// This node is not one of the members.
     #[error("node.address {address} is not in cluster.members; add it there, on every node")]
     NotAMember {
@@ -59,7 +62,6 @@ fn hint(why: &std::io::Error) -> &'static str {
 pub struct Node {
     objects: Objects,
     membership: Arc<Membership>,
-    peers: Arc<Peers>,
     addresses: Vec<SocketAddr>,
     limits: Limits,
     /// Ends everything but requests in flight.
@@ -82,14 +84,16 @@ impl Node {
 
         let clock = Clock::system();
         let incarnation = uuid::Uuid::new_v4().as_u64_pair().0;
-        let identity = Arc::new(Identity {
-            cluster: cluster.name.clone(),
-            member: address.clone(),
-            ring_id: ring.id(),
+        let identity = Identity::new(
+            &cluster.name,
+            address.clone(),
+            ring.id(),
             incarnation,
-            max_object_bytes: config.store.max_object_bytes,
-        });
-        let peers = Arc::new(Peers::new(Arc::clone(&identity)));
+            config.store.max_object_bytes,
+            clock.clone(),
+        )?;
+        let identity = Arc::new(identity);
+        let peers = Arc::new(Peers::new(Arc::clone(&identity), Tcp));
         let store = Store::new(&config.store, clock.clone());
         let owner = Owner::new(&address, &config.store, store, clock.clone());
         let membership = Arc::new(Membership::new(ring, me, cluster, Arc::clone(&peers), clock.clone()));
@@ -98,7 +102,6 @@ impl Node {
         let node = Self {
             objects,
             membership,
-            peers,
             addresses,
             limits: config.limits.clone(),
             stop: CancellationToken::new(),
@@ -146,22 +149,25 @@ impl Node {
     ) {
         let (objects, identity, stop, tasks) =
             (self.objects.clone(), Arc::clone(identity), self.stop.clone(), self.tasks.clone());
-        let status = Status::new(config, identity.incarnation, &self.objects, &self.membership);
-        let app = Arc::new(App {
-            objects: self.objects.clone(),
-            status: Arc::new(status),
-            limits: config.limits.clone(),
-            max_object_bytes: config.store.max_object_bytes,
-            clock,
-            accept_member: Arc::new(move |stream| {
-                let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
-                tasks.spawn(async move {
-                    if let Err(error) = crate::peer::serve(stream, objects, identity, stop).await {
-                        warn!(%error, "a member's stream ended");
-                    }
-                });
-            }),
+        let status = Status::new(config, identity.incarnation(), &self.objects, &self.membership);
+        let accept_member: AcceptMember = Arc::new(move |stream| {
+            let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
+            tasks.spawn(async move {
+                if let Err(error) = crate::peer::serve(stream, objects, identity, stop).await {
+                    warn!(%error, "a member's stream ended");
+                }
+            });
         });
+        let max_object_bytes = config.store.max_object_bytes;
+        let app = App::new(
+            self.objects.clone(),
+            Arc::new(status),
+            clock,
+            &config.limits,
+            max_object_bytes,
+            accept_member,
+        );
+        let app = Arc::new(app);
         for (_, listener) in listeners {
             self.tasks.spawn(crate::http::serve(listener, Arc::clone(&app), self.stop.clone()));
         }

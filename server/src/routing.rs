@@ -13,7 +13,7 @@ use tracing::debug;
 use crate::membership::Membership;
 use crate::object::{Answer, Forwarding, Operation, Outcome, Refusal, Route};
 use crate::owner::Owner;
-use crate::peer::{Handler, MemberState, PeerError, Peers};
+use crate::peer::{self, Handler, MemberState, PeerError, Peers};
 
 /// What is left for the next in the preference list when the first member took all of `cluster.peer_timeout`.
 pub const GRACE: Duration = Duration::from_millis(100);
@@ -33,12 +33,7 @@ struct Parts {
 impl Objects {
     /// Objects of the ring that `membership` knows, of which `owner` holds this node's.
     #[must_use]
-    pub fn new(
-        owner: Owner,
-        membership: Arc<Membership>,
-        peers: Arc<Peers>,
-        peer_timeout: Duration,
-    ) -> Self {
+    pub fn new(owner: Owner, membership: Arc<Membership>, peers: Arc<Peers>, peer_timeout: Duration) -> Self {
         Self(Arc::new(Parts { owner, membership, peers, peer_timeout }))
     }
 
@@ -92,7 +87,11 @@ impl Objects {
             if matches!(failure, PeerError::Lost(_)) && !operation.is_repeatable() {
                 let why = format!("{address} did not answer, and may have executed it ({failure})");
                 let result = Err(Refusal::OutcomeUnknown(why));
-                return Answer { result, member: parts.membership.label(lookup.member), route: Route::Forwarded };
+                return Answer {
+                    result,
+                    member: parts.membership.label(lookup.member),
+                    route: Route::Forwarded,
+                };
             }
             timeout = parts.peer_timeout.min(last.saturating_duration_since(Instant::now()));
         }
@@ -106,8 +105,8 @@ fn route_here(view: &View, digest: Digest) -> Route {
 
 /// What comes in on a member's stream is executed here, whoever owns the key: one hop at most.
 impl Handler for Objects {
-    async fn execute(&self, key: Key<'_>, operation: Operation) -> Result<Outcome, Refusal> {
-        self.0.owner.execute(&key, operation).await
+    async fn execute(&self, request: peer::Request) -> Result<Outcome, Refusal> {
+        self.0.owner.execute(&request.key, request.operation).await
     }
 
     fn state(&self) -> MemberState {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ringhold_config::Config;
 use ringhold_ring::{Key, MemberHealth, Role};
 
-use crate::http::{ClusterReport, Location, MemberReport, NodeStatus, StoreReport};
+use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
 use crate::membership::Membership;
 use crate::peer::MemberState;
 use crate::routing::Objects;
@@ -35,23 +35,24 @@ impl Status {
         let view = self.membership.view();
         let (ring, me) = (view.ring(), view.me());
         let own = self.membership.own_state();
-        let reports = self.membership.report().into_iter();
-        reports
+        let known = self.membership.report().into_iter();
+        known
             .map(|(index, health, reported)| {
                 let is_self = index == me;
-                let theirs = reported.answer.and_then(|answer| answer.ring_id).filter(|id| *id != ring.id());
+                let state = if is_self { Some(own) } else { reported.answer.map(|answer| answer.state) };
+                let ring_id = reported.answer.and_then(|answer| answer.ring_id).filter(|id| *id != ring.id());
                 MemberReport {
-                    address: ring.address(index).to_string(),
-                    health: health.name(),
-                    passes: match health {
-                        MemberHealth::Validating { passes } => Some(passes),
-                        MemberHealth::Online | MemberHealth::Damaged => None,
-                    },
-                    state: if is_self { Some(own.name()) } else { reported.answer.map(|answer| answer.state.name()) },
-                    other_ring_id: theirs.map(|id| id.to_string()),
-                    last_failure: reported.last_failure,
-                    share: 1.0 / ring.len() as f64,
+                    address: ring.address(index).clone(),
                     is_self,
+                    health: health.name().to_owned(),
+                    passes: match health {
+                        MemberHealth::Validating { passes } => passes,
+                        MemberHealth::Online | MemberHealth::Damaged => 0,
+                    },
+                    state: state.map(|state| state.name().to_owned()),
+                    ring_id: ring_id.map(|id| id.to_string()),
+                    share: 1.0 / ring.len() as f64,
+                    last_failure: reported.last_failure,
                 }
             })
             .collect()
@@ -69,23 +70,16 @@ impl NodeStatus for Status {
     fn cluster(&self) -> ClusterReport {
         let view = self.membership.view();
         let ring = view.ring();
-        let usage = self.objects.owner().store().usage();
         ClusterReport {
-            cluster: self.cluster.clone(),
+            name: self.cluster.clone(),
             ring_id: ring.id().to_string(),
-            placement: ring.placement().name(),
+            placement: ring.placement().name().to_owned(),
             replicas: ring.replicas(),
-            this: ring.address(view.me()).to_string(),
+            member: ring.address(view.me()).clone(),
             incarnation: format!("{:016x}", self.incarnation),
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             members: self.members(),
-            store: StoreReport {
-                objects: usage.objects,
-                bytes: usage.bytes,
-                max_bytes: usage.max_bytes,
-                evicted: usage.evicted,
-                expired: usage.expired,
-            },
+            store: self.objects.owner().store().usage().into(),
         }
     }
 
@@ -93,17 +87,18 @@ impl NodeStatus for Status {
         let view = self.membership.view();
         let digest = key.digest();
         let lookup = view.lookup(digest);
-        let address = |index| view.ring().address(index).to_string();
+        let address = |index| view.ring().address(index).clone();
+        let role = match lookup.role {
+            Role::Owner => "owner",
+            Role::StandIn => "stand-in",
+        };
         Location {
             key: key.to_string(),
             digest: digest.to_string(),
             uuid: digest.to_uuid().to_string(),
-            owner: address(lookup.member),
-            role: match lookup.role {
-                Role::Owner => "owner",
-                Role::StandIn => "stand-in",
-            },
             homes: view.homes(digest).map(address).collect(),
+            owner: address(lookup.member),
+            role: role.to_owned(),
             preference_list: view.ring().preference_list(digest).map(address).collect(),
         }
     }

@@ -62,6 +62,9 @@ pub struct MemberReport {
     pub ring_id: Option<String>,
     /// The fraction of all keys that it is the first home member of.
     pub share: f64,
+    /// Why it was last taken out; absent: it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
 }
 
 /// How full a member's store is, and what it has dropped since it started.

@@ -9,7 +9,9 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// `log.filter` does not parse.
-    #[error("log.filter \"{filter}\" is not a filter ({why}); write for example \"info\" or \"warn,ringhold_server=debug\"")]
+    #[error(
+        "log.filter \"{filter}\" is not a filter ({why}); write for example \"info\" or \"warn,ringhold_server=debug\""
+    )]
     Filter {
         /// What was given.
         filter: String,
