@@ -113,3 +113,19 @@ impl Handler for Objects {
         self.0.membership.own_state()
     }
 }
+
+#[cfg(test)]
+impl Objects {
+    /// The objects of a ring whose only member is `me`.
+    pub(crate) fn alone(owner: Owner, me: &str) -> Self {
+        let cluster = ringhold_config::Config::default().cluster;
+        let clock = crate::clock::Clock::manual(ringhold_ring::Timestamp::default());
+        let address: ringhold_ring::MemberAddress = me.parse().unwrap();
+        let ring = ringhold_ring::Ring::new([address.clone()], cluster.placement, 1).unwrap();
+        let index = ring.index_of(&address).unwrap();
+        let identity = peer::Identity::new("test", address, ring.id(), 1, 1 << 20, clock.clone()).unwrap();
+        let peers = Arc::new(Peers::new(Arc::new(identity), peer::Tcp));
+        let membership = Arc::new(Membership::new(ring, index, &cluster, Arc::clone(&peers), clock));
+        Self::new(owner, membership, peers, cluster.peer_timeout)
+    }
+}

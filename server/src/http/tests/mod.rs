@@ -59,7 +59,7 @@ impl Node {
         let member: MemberAddress = MEMBER.parse().unwrap();
         let store = Store::new(&config.store, clock.clone());
         let owner = Owner::new(&member, &config.store, store, clock.clone());
-        let objects = Objects::local(Arc::new(owner), Bytes::from_static(MEMBER.as_bytes()));
+        let objects = Objects::alone(owner, MEMBER);
         let status = Arc::new(Status::default());
         let (accepted, members) = mpsc::unbounded_channel();
         let app = App::new(
@@ -126,6 +126,7 @@ impl NodeStatus for Status {
                 state: None,
                 ring_id: None,
                 share: 1.0,
+                last_failure: None,
             }],
             store: crate::store::Usage::default().into(),
         }
