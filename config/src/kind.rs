@@ -280,7 +280,8 @@ impl Kind<String> for Name {
         };
         let text = given.text().filter(plain);
         text.map(Into::into).ok_or_else(|| {
-            format!("it is a name of 1 to {} letters, digits, '-', '_' or '.'", Self::MAX_BYTES)
+            let quotes = if given.text().is_none() { ", in quotes" } else { "" };
+            format!("it is a name of 1 to {} letters, digits, '-', '_' or '.'{quotes}", Self::MAX_BYTES)
         })
     }
 

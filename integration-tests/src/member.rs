@@ -136,8 +136,12 @@ impl Member {
     }
 
     /// Whether its process runs, paused or not.
-    pub fn is_running(&mut self) -> bool {
-        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        // A process that has ended and was not waited for is a zombie: Z, the field behind the name in brackets.
+        let Some(child) = &self.child else { return false };
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with(['Z', 'X']))
     }
 
     /// Starts the process, and does not wait for it.
@@ -159,7 +163,7 @@ impl Member {
     }
 
     /// Waits until it has said that it is ready, and its own `/readyz` says so too.
-    pub(crate) async fn wait_until_ready(&mut self) {
+    pub(crate) async fn wait_until_ready(&self) {
         let line = format!("ringhold is ready on {}", self.address);
         let what = format!("{} to be ready", self.address);
         wait_until(PATIENCE, &what, async || {

@@ -140,9 +140,18 @@ impl Ring {
 
     /// Starts a member again that was killed or stopped, and waits until it is ready.
     pub async fn restart(&mut self, member: usize) {
-        let member = &mut self.members[member];
-        member.spawn(&program::path());
-        member.wait_until_ready().await;
+        self.spawn(member);
+        self.wait_until_ready(member).await;
+    }
+
+    /// Starts a member again that was killed or stopped, and does not wait for it.
+    pub fn spawn(&mut self, member: usize) {
+        self.members[member].spawn(&program::path());
+    }
+
+    /// Waits until a member says that it is ready.
+    pub async fn wait_until_ready(&self, member: usize) {
+        self.members[member].wait_until_ready().await;
     }
 
     /// Waits until every member sees every other online.
@@ -211,8 +220,8 @@ impl RingBuilder {
             member.spawn(&program);
             member
         };
-        let mut members: Vec<_> = addresses.iter().enumerate().map(start_one).collect();
-        for member in &mut members {
+        let members: Vec<_> = addresses.iter().enumerate().map(start_one).collect();
+        for member in &members {
             member.wait_until_ready().await;
         }
         let known = addresses.iter().copied().map(MemberAddress::from);

@@ -33,7 +33,8 @@ async fn raw(member: &Member, method: &str, target: &str, headers: &str, body: &
             "{method} {target} HTTP/1.1\r\nHost: ring\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
         ))
         .await;
-    connection.answer().await.expect("an answer")
+    let answer = if method == "HEAD" { connection.answer_to_head().await } else { connection.answer().await };
+    answer.expect("an answer")
 }
 
 /// As Repose answers: without a body, a type or a name of the server.

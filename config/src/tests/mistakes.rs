@@ -74,6 +74,7 @@ fn wrong_values_name_the_key_what_was_given_and_what_would_be_right() {
         ("cluster.replicas", "0", copies.into()),
         ("cluster.placement", "\"random\"", "it is \"modulo\" or \"rendezvous\"".into()),
         ("cluster.name", "\"a b\"", "it is a name of 1 to 64 letters, digits, '-', '_' or '.'".into()),
+        ("cluster.name", "12", "it is a name of 1 to 64 letters, digits, '-', '_' or '.', in quotes".into()),
         ("cluster.members", "[]", "it is a list of 1 to 1024 members, each host:port".into()),
         ("cluster.members", "\"a:1\"", "it is a list of 1 to 1024 members, each host:port".into()),
         ("cluster.members", "[5]", "a member is host:port, for example \"10.0.0.1:9999\"".into()),
