@@ -59,7 +59,7 @@ pub(super) fn apply(
     let mut out = String::with_capacity(target.bytes);
     root.write(&mut out);
     let content_type = current.map_or(ContentType::Json, |object| object.content_type.clone());
-    Ok(Patched { value: out.into(), content_type })
+    Ok(Patched::text(out, content_type))
 }
 
 impl Action<'_> {

@@ -15,7 +15,7 @@ pub(super) fn apply(current: Option<&Object>, patch: &Bytes) -> Result<Patched, 
     let mut out = String::with_capacity(patch.len() + target_bytes);
     merge(target, Json::new(&patch), &mut work)?.write(&mut out);
     let content_type = current.map_or(ContentType::Json, |object| object.content_type.clone());
-    Ok(Patched { value: out.into(), content_type })
+    Ok(Patched::text(out, content_type))
 }
 
 /// RFC 7396 section 2, its names and order. It nests no deeper than the deeper of the two.

@@ -122,8 +122,13 @@ pub fn apply(
 }
 
 impl Patched {
-    /// A value that its kind alone gives a shape to: always `application/json`.
+    /// A value whose shape its kind alone decides: always `application/json`.
     fn json(text: String) -> Self {
-        Self { value: text.into(), content_type: ContentType::Json }
+        Self::text(text, ContentType::Json)
+    }
+
+    /// A value that keeps no spare capacity: it will be stored.
+    fn text(text: String, content_type: ContentType) -> Self {
+        Self { value: text.into_boxed_str().into_boxed_bytes().into(), content_type }
     }
 }

@@ -65,7 +65,7 @@ pub(in super::super) fn children(container: &str) -> impl Iterator<Item = &str> 
 
 /// An object's member as its decoded name and its value.
 pub(in super::super) fn member(text: &str) -> (Cow<'_, str>, &str) {
-    let end = literal_end(text);
+    let end = string_end(text.as_bytes(), 1);
     let name = text.get(..end).and_then(decode).unwrap_or_default();
     (name, text.get(end + 1..).unwrap_or_default())
 }
@@ -81,20 +81,25 @@ pub(in super::super) fn decode(literal: &str) -> Option<Cow<'_, str>> {
 
 /// Bytes that are no string's content; the quote that opens a string is among them, the one that ends it is not.
 fn outside_strings(text: &str) -> impl Iterator<Item = (usize, u8)> {
-    let (mut inside, mut escaped) = (false, false);
-    text.bytes().enumerate().filter(move |&(_, byte)| {
-        if !inside {
-            inside = byte == b'"';
-            return true;
-        }
-        if escaped {
-            escaped = false;
-        } else {
-            escaped = byte == b'\\';
-            inside = byte != b'"';
-        }
-        false
+    let (bytes, mut next) = (text.as_bytes(), 0);
+    std::iter::from_fn(move || {
+        let offset = next;
+        let byte = *bytes.get(offset)?;
+        next = if byte == b'"' { string_end(bytes, offset + 1) } else { offset + 1 };
+        Some((offset, byte))
     })
+}
+
+/// Where the string ends whose content begins at `at`: behind its closing quote.
+fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        match bytes.get(at) {
+            Some(b'\\') => at += 2,
+            Some(b'"') => return at + 1,
+            Some(_) => at += 1,
+            None => return bytes.len(),
+        }
+    }
 }
 
 /// Where each array and object opens, and how deep inside it is.
@@ -127,20 +132,15 @@ fn child_end(text: &str) -> usize {
         .map_or(text.len(), |(offset, _)| offset)
 }
 
-/// The length of the string literal that `text` begins with.
-fn literal_end(text: &str) -> usize {
-    outside_strings(text).nth(1).map_or(text.len(), |(offset, _)| offset)
-}
-
 /// Where a string literal begins that no decoder takes; the grammar allows halves of surrogate pairs.
 fn undecodable(text: &str) -> Option<usize> {
     if !text.contains("\\u") {
         return None;
     }
-    outside_strings(text).filter(|(_, byte)| *byte == b'"').map(|(offset, _)| offset).find(|offset| {
-        let rest = text.get(*offset..).unwrap_or_default();
-        rest.get(..literal_end(rest)).and_then(decode).is_none()
-    })
+    outside_strings(text)
+        .filter(|(_, byte)| *byte == b'"')
+        .map(|(offset, _)| offset)
+        .find(|offset| text.get(*offset..string_end(text.as_bytes(), offset + 1)).and_then(decode).is_none())
 }
 
 fn position(text: &str, offset: usize) -> String {

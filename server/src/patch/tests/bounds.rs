@@ -90,6 +90,9 @@ proptest! {
         let handed_in = Bytes::from(document.clone());
         let now = Timestamp::from_millis(now_ms);
         let result = apply(kind, current.as_ref(), &handed_in, &media_type, now, max_bytes);
+        let elsewhere = apply(kind, None, &handed_in, &media_type, now, max_bytes);
+        let is_malformed = |result: &Result<_, _>| matches!(result, Err(PatchError::Malformed(_)));
+        prop_assert_eq!(is_malformed(&result), is_malformed(&elsewhere), "whatever is stored");
         prop_assert_eq!(current.map(|object| object.value.to_vec()), before);
         prop_assert_eq!(handed_in.to_vec(), document);
         match result {

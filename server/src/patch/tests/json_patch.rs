@@ -335,14 +335,15 @@ proptest! {
     #[test]
     fn another_implementation_gives_the_same(
         target in any_json(),
-        operations in prop::collection::vec(any_operation(), 0..6),
+        mut operations in prop::collection::vec(any_operation(), 0..6),
     ) {
         // It refuses to move the whole onto itself, where RFC 6902 section 4.4 makes that no change.
-        prop_assume!(!operations.iter().any(|operation| operation["op"] == "move" && operation["from"] == ""));
+        operations.retain(|operation| operation["op"] != "move" || operation["from"] != "");
         let mut expected = target.clone();
         let operations = Value::from(operations);
         let theirs: ::json_patch::Patch = serde_json::from_value(operations.clone()).unwrap();
-        let agreed = ::json_patch::patch(&mut expected, &theirs);
+        // Without its undoing, which panics on some failed moves; a failed copy is thrown away here.
+        let agreed = ::json_patch::patch_unsafe(&mut expected, &theirs);
         match patch(Some(&json(target.to_string())), PATCH, operations.to_string()) {
             Ok(made) => {
                 prop_assert!(agreed.is_ok(), "{:?}", agreed);
