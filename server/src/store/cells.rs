@@ -21,6 +21,8 @@ const LOOSE_OVERHEAD_BYTES: usize = 112;
 const FINE_BYTES: usize = 256;
 const FINE_STEP: usize = 8;
 const COARSE_STEP: usize = 32;
+/// Objects of a class are not moved together for fewer cells.
+const TOLERATED_IDLE_CELLS: usize = 8;
 const CLASSES: usize = 1 + FINE_BYTES / FINE_STEP + (MAX_PACKED_BYTES - FINE_BYTES) / COARSE_STEP;
 
 /// Which pages an object belongs into: those of [`Class::LOOSE`], or those with room for its size.
@@ -319,17 +321,27 @@ impl Cells {
         }
     }
 
-    /// A page whose objects fit into other pages of its class, if so much room lies idle that moving them
+    /// A page whose objects had better move to other cells of their class, if so much room lies idle that it
     /// pays. Nothing is allocated in it until one of its cells is released.
     pub(super) fn sparse_page(&mut self) -> Option<SparsePage> {
-        let wasteful = |stock: &&Stock| stock.cells - stock.live > Cell::PER_PAGE + stock.live / 4;
-        let stock = self.stocks.iter().find(wasteful)?;
-        let used = |number: &u32| self.pages[*number as usize].used.count_ones();
-        let number = stock.open.iter().copied().min_by_key(used)? as usize;
+        let number = self.stocks.iter().find_map(|stock| self.sparsest(stock))?;
         let page = &self.pages[number];
         let sparse = SparsePage { number, class: page.class, used: page.used };
         self.close(number);
         Some(sparse)
+    }
+
+    fn sparsest(&self, stock: &Stock) -> Option<usize> {
+        let idle = stock.cells - stock.live;
+        if idle <= TOLERATED_IDLE_CELLS + stock.live / 4 {
+            return None;
+        }
+        let used = |number: usize| self.pages[number].used.count_ones() as usize;
+        let number = stock.open.iter().map(|number| *number as usize).min_by_key(|number| used(*number))?;
+        let (used, cells) = (used(number), self.pages[number].entries.len());
+        let fits_elsewhere = used <= idle - (cells - used);
+        let fits_half = page_cells(stock.live) * 2 <= cells;
+        (fits_elsewhere || fits_half).then_some(number)
     }
 
     /// Bytes allocated for pages.
@@ -343,8 +355,7 @@ impl Cells {
 
     fn add_page(&mut self, class: Class) -> Option<usize> {
         let stock = &mut self.stocks[class.index()];
-        // A class with few objects gets small pages, so that a small store with many sizes stays small.
-        let cells = stock.live.next_power_of_two().clamp(4, Cell::PER_PAGE);
+        let cells = page_cells(stock.live);
         let number = match self.absent.pop() {
             Some(number) => number as usize,
             None if self.pages.len() < Cell::MAX_PAGES => {
@@ -402,6 +413,12 @@ impl SparsePage {
             .filter(move |place| self.used & (1 << place) != 0)
             .map(move |place| Cell::new(self.number, place))
     }
+}
+
+/// How many cells a new page has in a class of `live` objects. Where there are few, pages are small, so that a
+/// small store with objects of many sizes stays small.
+fn page_cells(live: usize) -> usize {
+    live.next_power_of_two().clamp(4, Cell::PER_PAGE)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "there are at most Cell::MAX_PAGES pages")]
