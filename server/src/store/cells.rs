@@ -311,7 +311,7 @@ impl Cells {
             let (range, target_range) = (source.range(from.place()), target.range(to.place()));
             match (&mut source.body, &mut target.body) {
                 (Body::Packed(source), Body::Packed(target)) => {
-                    target[target_range].copy_from_slice(&source[range])
+                    target[target_range].copy_from_slice(&source[range]);
                 }
                 (Body::Loose(source), Body::Loose(target)) => {
                     std::mem::swap(&mut source[from.place()], &mut target[to.place()]);

@@ -60,7 +60,6 @@ impl Ghosts {
 }
 
 /// What is kept of a hash; zero is nothing.
-#[expect(clippy::cast_possible_truncation, reason = "the highest 16 bits are taken")]
 fn mark(hash: u64) -> u16 {
     ((hash >> 48) as u16).max(1)
 }

@@ -201,7 +201,6 @@ impl Store {
         self.shards.iter().map(|shard| shard.read().allocated_bytes()).sum()
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the mask keeps few bits")]
     fn locate<'a>(&self, key: &'a Key<'_>) -> (&RwLock<Shard>, Hashed<'a>) {
         let key = key.as_bytes();
         let hash = self.hasher.hash_one(key);
