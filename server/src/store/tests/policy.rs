@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::super::cells::OVERHEAD_BYTES;
+use super::super::parts::OVERHEAD_BYTES;
 use super::*;
 
 const KEYS: u64 = 10_000;
