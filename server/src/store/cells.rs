@@ -7,96 +7,11 @@
 use bytes::Bytes;
 
 use super::entry::{Cell, Entry};
+use super::media::Media;
+use super::parts::{CLASSES, Class, Parts, cost};
 
-/// Key, value and inline content type of a small object take at most this much together.
-pub(super) const MAX_PACKED_BYTES: usize = 1024;
-
-/// What an object takes beyond its bytes, as measured: its entry (40), its share of the table (6 to 12), the
-/// unused end of its cell, its share of pages with room.
-pub(super) const OVERHEAD_BYTES: usize = 64;
-/// What a large object takes beyond that: two handles, two allocations, the count of a shared value.
-const LOOSE_OVERHEAD_BYTES: usize = 112;
-
-/// Up to here sizes are told apart by 8 bytes, above by 32.
-const FINE_BYTES: usize = 256;
-const FINE_STEP: usize = 8;
-const COARSE_STEP: usize = 32;
-const CLASSES: usize = 1 + FINE_BYTES / FINE_STEP + (MAX_PACKED_BYTES - FINE_BYTES) / COARSE_STEP;
-
-/// Which pages an object belongs into: those of [`Class::LOOSE`], or those with room for its size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Class(u8);
-
-impl Class {
-    /// For objects whose bytes are outside the page.
-    pub(super) const LOOSE: Self = Self(0);
-
-    #[expect(clippy::cast_possible_truncation, reason = "there are fewer than 256 classes")]
-    pub(super) const fn of(bytes: usize) -> Self {
-        if bytes > MAX_PACKED_BYTES {
-            Self::LOOSE
-        } else if bytes > FINE_BYTES {
-            Self((FINE_BYTES / FINE_STEP + (bytes - FINE_BYTES).div_ceil(COARSE_STEP)) as u8)
-        } else {
-            Self(bytes.div_ceil(FINE_STEP) as u8)
-        }
-    }
-
-    const fn cell_bytes(self) -> usize {
-        let fine = FINE_BYTES / FINE_STEP;
-        let class = self.0 as usize;
-        if class <= fine { class * FINE_STEP } else { FINE_BYTES + (class - fine) * COARSE_STEP }
-    }
-
-    const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-const fn cost(class: Class, bytes: usize) -> u64 {
-    let loose = if class.0 == Class::LOOSE.0 { LOOSE_OVERHEAD_BYTES } else { 0 };
-    (bytes + OVERHEAD_BYTES + loose) as u64
-}
-
-/// The bytes of an object, in the order in which they are stored.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Parts<'a> {
-    /// The content type, if it has no number.
-    pub(super) media: Option<&'a str>,
-    pub(super) key: &'a [u8],
-    pub(super) value: &'a Bytes,
-}
-
-impl Parts<'_> {
-    /// How many bytes come before the value.
-    fn head_bytes(&self) -> usize {
-        self.media.map_or(0, |media| 1 + media.len()) + self.key.len()
-    }
-
-    fn bytes(&self) -> usize {
-        self.head_bytes() + self.value.len()
-    }
-
-    pub(super) fn class(&self) -> Class {
-        Class::of(self.bytes())
-    }
-
-    /// What the object counts for in `store.max_bytes`: its bytes, and what keeping them takes.
-    pub(super) fn cost(&self) -> u64 {
-        cost(self.class(), self.bytes())
-    }
-
-    fn write_head(&self, mut out: &mut [u8]) {
-        let length = self.media.map(|media| [u8::try_from(media.len()).unwrap_or(u8::MAX)]);
-        let pieces =
-            [length.as_ref().map_or(&[][..], |length| length), self.media.unwrap_or("").as_bytes(), self.key];
-        for piece in pieces {
-            let (to, rest) = out.split_at_mut(piece.len());
-            to.copy_from_slice(piece);
-            out = rest;
-        }
-    }
-}
+/// Objects of a class are not moved together for fewer cells.
+const TOLERATED_IDLE_CELLS: usize = 8;
 
 /// The bytes of an object outside the page.
 #[derive(Debug, Default)]
@@ -255,7 +170,7 @@ impl Cells {
             Body::Packed(bytes) => &bytes[page.range(cell.place())],
             Body::Loose(loose) => &loose[cell.place()].head,
         };
-        let inline = entry.media == super::media::Media::INLINE;
+        let inline = entry.media == Media::INLINE;
         let (media, rest) = match bytes {
             [length, rest @ ..] if inline => rest.split_at(usize::from(*length)),
             _ => bytes.split_at(0),
@@ -293,7 +208,7 @@ impl Cells {
 
     fn head_bytes(&self, cell: Cell) -> usize {
         let (media, key, _) = self.split(cell);
-        let inline = if self.entry(cell).media == super::media::Media::INLINE { 1 + media.len() } else { 0 };
+        let inline = if self.entry(cell).media == Media::INLINE { 1 + media.len() } else { 0 };
         inline + key.len()
     }
 
@@ -309,7 +224,7 @@ impl Cells {
             let (range, target_range) = (source.range(from.place()), target.range(to.place()));
             match (&mut source.body, &mut target.body) {
                 (Body::Packed(source), Body::Packed(target)) => {
-                    target[target_range].copy_from_slice(&source[range])
+                    target[target_range].copy_from_slice(&source[range]);
                 }
                 (Body::Loose(source), Body::Loose(target)) => {
                     std::mem::swap(&mut source[from.place()], &mut target[to.place()]);
@@ -319,17 +234,27 @@ impl Cells {
         }
     }
 
-    /// A page whose objects fit into other pages of its class, if so much room lies idle that moving them
+    /// A page whose objects had better move to other cells of their class, if so much room lies idle that it
     /// pays. Nothing is allocated in it until one of its cells is released.
     pub(super) fn sparse_page(&mut self) -> Option<SparsePage> {
-        let wasteful = |stock: &&Stock| stock.cells - stock.live > Cell::PER_PAGE + stock.live / 4;
-        let stock = self.stocks.iter().find(wasteful)?;
-        let used = |number: &u32| self.pages[*number as usize].used.count_ones();
-        let number = stock.open.iter().copied().min_by_key(used)? as usize;
+        let number = self.stocks.iter().find_map(|stock| self.sparsest(stock))?;
         let page = &self.pages[number];
         let sparse = SparsePage { number, class: page.class, used: page.used };
         self.close(number);
         Some(sparse)
+    }
+
+    fn sparsest(&self, stock: &Stock) -> Option<usize> {
+        let idle = stock.cells - stock.live;
+        if idle <= TOLERATED_IDLE_CELLS + stock.live / 4 {
+            return None;
+        }
+        let used = |number: usize| self.pages[number].used.count_ones() as usize;
+        let number = stock.open.iter().map(|number| *number as usize).min_by_key(|number| used(*number))?;
+        let (used, cells) = (used(number), self.pages[number].entries.len());
+        let fits_elsewhere = used <= idle - (cells - used);
+        let fits_half = page_cells(stock.live) * 2 <= cells;
+        (fits_elsewhere || fits_half).then_some(number)
     }
 
     /// Bytes allocated for pages.
@@ -343,8 +268,7 @@ impl Cells {
 
     fn add_page(&mut self, class: Class) -> Option<usize> {
         let stock = &mut self.stocks[class.index()];
-        // A class with few objects gets small pages, so that a small store with many sizes stays small.
-        let cells = stock.live.next_power_of_two().clamp(4, Cell::PER_PAGE);
+        let cells = page_cells(stock.live);
         let number = match self.absent.pop() {
             Some(number) => number as usize,
             None if self.pages.len() < Cell::MAX_PAGES => {
@@ -402,6 +326,12 @@ impl SparsePage {
             .filter(move |place| self.used & (1 << place) != 0)
             .map(move |place| Cell::new(self.number, place))
     }
+}
+
+/// How many cells a new page has in a class of `live` objects. Where there are few, pages are small, so that a
+/// small store with objects of many sizes stays small.
+fn page_cells(live: usize) -> usize {
+    live.next_power_of_two().clamp(4, Cell::PER_PAGE)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "there are at most Cell::MAX_PAGES pages")]

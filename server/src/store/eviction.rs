@@ -79,18 +79,11 @@ impl Eviction {
     /// Who is to go next, but not `spared`.
     pub(super) fn victim(&mut self, cells: &mut Cells, spared: Option<Cell>) -> Option<Cell> {
         for chance in 0.. {
-            let from_probation = self.probation.bytes * PROBATION_SHARE
-                > self.main.bytes + self.probation.bytes
-                || self.main.oldest == Link::NOTHING;
+            let from_probation = self.probation_is_over_its_share() || self.main.holds_at_most(spared);
             let queue = if from_probation { &self.probation } else { &self.main };
             let End::Cell(oldest) = queue.oldest.end() else { return None };
-            let entry = cells.entry(oldest);
-            let heat = entry.heat.get();
-            let is_spared = spared == Some(oldest);
-            if is_spared && self.is_alone(oldest) {
-                return None;
-            }
-            if !is_spared && (heat == 0 || chance >= MAX_CHANCES) {
+            let heat = cells.entry(oldest).heat.get();
+            if spared != Some(oldest) && (heat == 0 || chance >= MAX_CHANCES) {
                 return Some(oldest);
             }
             self.take(cells, oldest);
@@ -116,11 +109,8 @@ impl Eviction {
         self.ghosts.shrink(objects);
     }
 
-    fn is_alone(&self, cell: Cell) -> bool {
-        let cell = Link::cell(cell);
-        let only = |queue: &Queue| queue.oldest == cell && queue.newest == cell;
-        let none = |queue: &Queue| queue.oldest == Link::NOTHING;
-        only(&self.main) && none(&self.probation) || only(&self.probation) && none(&self.main)
+    const fn probation_is_over_its_share(&self) -> bool {
+        self.probation.bytes * PROBATION_SHARE > self.bytes()
     }
 
     fn queue(&mut self, cells: &Cells, cell: Cell) -> &mut Queue {
@@ -139,6 +129,12 @@ impl Eviction {
 }
 
 impl Queue {
+    /// Whether nothing is in it, or nothing but `cell`.
+    fn holds_at_most(&self, cell: Option<Cell>) -> bool {
+        self.oldest == Link::NOTHING
+            || self.oldest == self.newest && cell.map(Link::cell) == Some(self.oldest)
+    }
+
     /// Makes what stands before an entry lead to `to`.
     fn lead_after(&mut self, cells: &mut Cells, before: Link, to: Link) {
         match before.end() {

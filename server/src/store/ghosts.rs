@@ -60,7 +60,51 @@ impl Ghosts {
 }
 
 /// What is kept of a hash; zero is nothing.
-#[expect(clippy::cast_possible_truncation, reason = "the highest 16 bits are taken")]
 fn mark(hash: u64) -> u16 {
     ((hash >> 48) as u16).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    fn hash(number: u64) -> u64 {
+        foldhash::quality::FixedState::with_seed(1).hash_one(number)
+    }
+
+    #[test]
+    fn a_ghost_is_known_once_and_through_growth() {
+        let mut ghosts = Ghosts::default();
+        assert!(!ghosts.take(hash(0)));
+        ghosts.add(hash(0), 10);
+        ghosts.add(hash(1), 10_000);
+        assert!(ghosts.take(hash(0)));
+        assert!(!ghosts.take(hash(0)));
+        assert!(ghosts.take(hash(1)));
+    }
+
+    #[test]
+    fn about_as_many_are_remembered_as_there_are_objects() {
+        let mut ghosts = Ghosts::default();
+        for number in 0..100_000 {
+            ghosts.add(hash(number), 1024);
+        }
+        assert_eq!(ghosts.buckets.len() * WAYS, 1024);
+        let latest = (99_500..100_000).filter(|number| ghosts.take(hash(*number))).count();
+        assert!(latest > 450, "only {latest} of the latest 500 are remembered");
+        let wrong = (200_000..300_000).filter(|number| ghosts.take(hash(*number))).count();
+        assert!(wrong < 50, "{wrong} of 100,000 that never were are remembered");
+    }
+
+    #[test]
+    fn the_memory_of_a_shrunken_store_is_given_back() {
+        let mut ghosts = Ghosts::default();
+        ghosts.add(hash(0), 10_000);
+        ghosts.shrink(5_000);
+        assert!(ghosts.take(hash(0)));
+        ghosts.shrink(100);
+        assert!(ghosts.buckets.is_empty());
+    }
 }

@@ -4,7 +4,7 @@
 //! never held across an await. The major parts:
 //!
 //! - `shard`: the objects of one lock, and all that changes together;
-//! - `cells`: where their bytes are, in pages of equal cells;
+//! - `cells`: where their bytes are, in pages of equal cells; `parts`: the bytes, and what they count for;
 //! - `wheel`: what expires when; `eviction`, `ghosts`: what goes when room is needed;
 //! - `ledger`: what all shards hold together, never more than `store.max_bytes`.
 
@@ -14,6 +14,7 @@ mod eviction;
 mod ghosts;
 mod ledger;
 mod media;
+mod parts;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -30,10 +31,10 @@ use ringhold_ring::{Key, Version};
 
 use crate::clock::Clock;
 use crate::object::Object;
-use cells::{Class, Parts};
 use entry::Expiry;
 use ledger::Ledger;
 use media::Media;
+use parts::{Class, Parts};
 use shard::{Hashed, New, Shard, Short};
 
 /// Values up to this many bytes are copied into the store's own memory; larger ones are kept as they come.
@@ -201,7 +202,6 @@ impl Store {
         self.shards.iter().map(|shard| shard.read().allocated_bytes()).sum()
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the mask keeps few bits")]
     fn locate<'a>(&self, key: &'a Key<'_>) -> (&RwLock<Shard>, Hashed<'a>) {
         let key = key.as_bytes();
         let hash = self.hasher.hash_one(key);

@@ -11,11 +11,12 @@ use hashbrown::HashTable;
 use ringhold_ring::{Key, Timestamp, Version};
 
 use super::Put;
-use super::cells::{Cells, Parts};
+use super::cells::Cells;
 use super::entry::{Cell, Entry, Expiry};
 use super::eviction::Eviction;
 use super::ledger::{Gone, Ledger};
 use super::media::Media;
+use super::parts::Parts;
 use super::wheel::{Turn, Wheel};
 use crate::object::Object;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::super::cells::OVERHEAD_BYTES;
+use super::super::parts::{LOOSE_OVERHEAD_BYTES, MAX_PACKED_BYTES, OVERHEAD_BYTES};
 use super::*;
 
 const SMALL: u64 = 64 << 10;
@@ -13,8 +13,7 @@ const SMALL: u64 = 64 << 10;
 fn held(store: &Store) -> (u64, u64) {
     let cost = |name: String| {
         let object = store.get(&key(&name)).unwrap();
-        let loose =
-            if name.len() + object.value.len() > super::super::cells::MAX_PACKED_BYTES { 112 } else { 0 };
+        let loose = if name.len() + object.value.len() > MAX_PACKED_BYTES { LOOSE_OVERHEAD_BYTES } else { 0 };
         (name.len() + object.value.len() + OVERHEAD_BYTES + loose) as u64
     };
     let keys = all_keys(store, usize::MAX);

@@ -53,12 +53,12 @@ fn a_few_survivors_do_not_hold_the_memory_of_the_many() {
 
 #[test]
 fn overwriting_with_other_sizes_does_not_let_memory_grow() {
-    let (store, _) = store(ROOMY);
+    let (store, _) = store(8 << 20);
     let mut dice = 1_u64;
-    for round in 0..400_000_u64 {
+    for round in 0..200_000_u64 {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         // Sizes drift, so that the pages of the first ones empty slowly.
-        let size = (dice >> 40) % 100 + round / 2000;
+        let size = (dice >> 40) % 100 + round / 1000;
         store.put(&key(&format!("{:016}", (dice >> 20) % 20_000)), object(vec![1; size as usize])).unwrap();
         if round % 1000 == 0 {
             store.expire();

@@ -140,7 +140,7 @@ fn a_scan_shows_every_object_that_is_there_all_the_while() {
             shown.insert(key.as_str().to_owned());
         });
         // Tables grow, and objects change their sizes, in between.
-        for number in step * 20..(step + 1) * 20 {
+        for number in step * 5..(step + 1) * 5 {
             store.put(&key(&format!("new {number}")), object("x")).unwrap();
             store.put(&key(&format!("stays {}", number % 2000)), object(vec![1; number % 600])).unwrap();
         }

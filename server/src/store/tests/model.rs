@@ -82,7 +82,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn the_store_answers_as_a_plain_map_would(steps in prop::collection::vec(step(), 1..200)) {
