@@ -122,6 +122,12 @@ impl Connection {
         self.open.load(Ordering::Acquire)
     }
 
+    /// Requests that are waited for.
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> usize {
+        self.inbox.lock().pending.len()
+    }
+
     /// The largest value the member stores.
     pub(super) const fn max_object_bytes(&self) -> usize {
         self.remote.max_object_bytes

@@ -312,9 +312,10 @@ impl Queue {
                 self.active.push_back(value);
             } else {
                 self.budget += value.bytes.len();
-                self.promote();
             }
         }
+        // Only now: a piece must not leave with the batch before its announcement.
+        self.promote();
         !batch.small.is_empty() || !batch.pieces.is_empty()
     }
 }

@@ -145,6 +145,17 @@ impl Peers {
         }
     }
 
+    /// Whether there is an open stream, or a plain HTTP way, to `member` now.
+    #[must_use]
+    pub fn is_connected(&self, member: &MemberAddress) -> bool {
+        self.links.read().get(member).is_some_and(|link| link.usable().is_some())
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_connecting(&self, member: &MemberAddress) -> bool {
+        self.links.read().get(member).is_some_and(|link| link.dialling.lock().attempt.is_some())
+    }
+
     /// After a reload: forgets every member that `is_member` does not know.
     pub fn retain(&self, is_member: impl Fn(&MemberAddress) -> bool) {
         self.links.write().retain(|member, link| {
