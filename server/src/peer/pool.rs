@@ -17,9 +17,10 @@ use tokio::task::AbortHandle;
 
 use super::connection::{Connection, Lost, Trace};
 use super::dial::{Connect, Dialled, dial};
-use super::message::{self, Reply};
+use super::message;
 use super::outbox::Fate;
 use super::plain_http::{Failed, PlainHttp};
+use super::reply::Reply;
 use super::{Identity, ProbeAnswer};
 use crate::object::{Operation, Outcome, Refusal};
 

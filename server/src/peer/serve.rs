@@ -22,8 +22,9 @@ use super::body::{Assembly, Progress};
 use super::connection::{FAREWELL_TIMEOUT, READ_BYTES, put_credit};
 use super::frame::{self, Frame, Kind, Violation};
 use super::handshake::{self, CloseCode, HandshakeError, Hello, MAX_REQUESTS};
-use super::message::{self, Body, Reply, RequestHead};
+use super::message::{self, Body, RequestHead};
 use super::outbox::Outbox;
+use super::reply::{self, Reply};
 use super::{Identity, MemberState};
 use crate::object::{Operation, Outcome, Refusal};
 
@@ -383,14 +384,14 @@ impl Answers {
 
     fn send(&self, id: u64, reply: Reply) {
         let limit = self.remote.assembly_bytes;
-        let reply = if message::reply_value_bytes(&reply) > limit {
+        let reply = if reply::value_bytes(&reply) > limit {
             Reply::Done(Err(Refusal::TooLarge { limit }))
         } else {
             reply
         };
         let now = self.identity.clock().now();
         // When the stream has ended meanwhile, nobody waits for the answer.
-        let _ = self.outbox.put(Kind::Answer, id, |payload| message::encode_reply(payload, &reply, now));
+        let _ = self.outbox.put(Kind::Answer, id, |payload| reply::encode(payload, &reply, now));
     }
 }
 

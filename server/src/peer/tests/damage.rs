@@ -11,7 +11,7 @@ use crate::peer::outbox::Fate;
 
 const BRIEFLY: Duration = Duration::from_millis(100);
 
-async fn connection_to_raw(pipe: usize) -> (Arc<Connection>, Raw) {
+async fn connection_to_raw(pipe: usize) -> (Arc<Connection>, Raw<DuplexStream>) {
     let (near, far_end) = tokio::io::duplex(pipe);
     let mut raw = Raw::new(far_end);
     let (member, us) = (far(), identity("127.0.0.1:1"));
@@ -153,4 +153,35 @@ async fn requests_that_never_left_a_cut_stream_are_known_to_be_unsent() {
     let (small, large, ()) =
         patiently(async { tokio::join!(ask("small", 10), ask("large", 10_000), cut) }).await;
     assert_eq!((small, large), (Fate::Sent, Fate::Unsent), "only the small one fits the pipe");
+}
+
+#[tokio::test]
+async fn a_request_that_never_left_a_cut_stream_is_sent_on_a_new_one() {
+    let (streams, mut opened) = tokio::sync::mpsc::unbounded_channel();
+    let peers = Peers::new(identity("127.0.0.1:1"), Scripted(streams));
+    let member = far();
+    let (k, operation) = (key("k"), put(vec![1; 10_000]));
+    let asked = peers.execute(&member, &k, &operation, PATIENCE);
+    let script = async {
+        // The first stream reads no further than the handshake, then is cut.
+        let first = opened.recv().await.unwrap();
+        take_stream(first, |upgraded| async move {
+            let mut raw = Raw::new(upgraded);
+            raw.answer_hello(&far()).await;
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let memory = Arc::new(Memory::default());
+        let serving = Arc::clone(&memory);
+        take_stream(opened.recv().await.unwrap(), move |upgraded| async move {
+            let _ = serve(upgraded, serving, identity("127.0.0.1:2"), CancellationToken::new()).await;
+        })
+        .await;
+        memory
+    };
+    let (answer, memory) = patiently(async { tokio::join!(asked, script) }).await;
+    assert!(matches!(answer, Ok(Ok(Outcome::Created(_)))), "{answer:?}");
+    assert_eq!(memory.begun.load(Ordering::Acquire), 1);
 }

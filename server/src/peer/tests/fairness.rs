@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::raw::{Raw, far};
+use super::raw::{Raw, far, hello};
 use super::*;
 use crate::peer::connection::{Connection, Trace};
 use crate::peer::frame::{CHUNK_BYTES, Kind, WINDOW_BYTES};
 use crate::peer::message;
+use crate::peer::reply::Reply;
 
 /// Far below the socket buffers of any machine: whatever is ahead of a frame delays it.
 const NARROW: usize = 4096;
@@ -20,7 +21,7 @@ async fn pair(memory: &Arc<Memory>) -> Arc<Connection> {
     Connection::start(near, Default::default(), identity("127.0.0.1:1"), &far()).await.unwrap()
 }
 
-fn in_background(connection: &Arc<Connection>, operation: Operation) -> JoinHandle<message::Reply> {
+fn in_background(connection: &Arc<Connection>, operation: Operation) -> JoinHandle<Reply> {
     let connection = Arc::clone(connection);
     tokio::spawn(async move {
         let trace = Trace::default();
@@ -36,7 +37,7 @@ async fn small_requests(connection: &Arc<Connection>) {
         for _ in 0..SMALL_REQUESTS {
             let trace = Trace::default();
             let reply = connection.execute(&key("small"), &get(), PATIENCE, &trace).await.unwrap();
-            assert_eq!(reply, message::Reply::Done(Ok(Outcome::Missing)));
+            assert_eq!(reply, Reply::Done(Ok(Outcome::Missing)));
         }
         connection.in_flight()
     });
@@ -54,7 +55,7 @@ async fn a_large_value_being_sent_delays_no_small_request() {
     let large = in_background(&connection, put(vec![1; 2 << 20]));
     eventually("it is under way", || connection.in_flight() == 1).await;
     small_requests(&connection).await;
-    assert!(matches!(patiently(large).await.unwrap(), message::Reply::Done(Ok(Outcome::Created(_)))));
+    assert!(matches!(patiently(large).await.unwrap(), Reply::Done(Ok(Outcome::Created(_)))));
     assert_eq!(memory.objects.lock()["large"].value.len(), 2 << 20);
 }
 
@@ -64,12 +65,12 @@ async fn a_large_value_being_received_delays_no_small_request() {
     let connection = pair(&memory).await;
     let value = Bytes::from(vec![7; 2 << 20]);
     let reply = in_background(&connection, put(value.clone())).await.unwrap();
-    assert!(matches!(reply, message::Reply::Done(Ok(_))));
+    assert!(matches!(reply, Reply::Done(Ok(_))));
     let large = in_background(&connection, get());
     eventually("it is under way", || connection.in_flight() == 1).await;
     small_requests(&connection).await;
     let reply = patiently(large).await.unwrap();
-    assert!(matches!(reply, message::Reply::Done(Ok(Outcome::Found(object))) if object.value == value));
+    assert!(matches!(reply, Reply::Done(Ok(Outcome::Found(object))) if object.value == value));
 }
 
 #[tokio::test]
@@ -120,7 +121,7 @@ async fn a_sender_keeps_to_the_announced_memory_and_to_its_turn() {
     let (member, us) = (far(), identity("127.0.0.1:1"));
     let limits = async {
         assert_eq!(raw.next().await.unwrap().0, Kind::Hello);
-        let hello = Raw::hello(&member);
+        let hello = hello(&member);
         raw.send_hello(&crate::peer::Hello { max_object_bytes: 60_000, assembly_bytes: 60_000, ..hello })
             .await;
     };

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::raw::{Raw, far};
+use super::raw::{Raw, far, hello};
 use super::*;
 use crate::peer::connection::Connection;
 use crate::peer::frame::Kind;
 use crate::peer::{HandshakeError, Hello};
 
-fn served(pipe: usize) -> (Raw, JoinHandle<Result<(), ServeError>>) {
+fn served(pipe: usize) -> (Raw<DuplexStream>, JoinHandle<Result<(), ServeError>>) {
     let (near, far_end) = tokio::io::duplex(pipe);
     let memory = Arc::new(Memory::default());
     let serving = serve(far_end, memory, identity("127.0.0.1:2"), CancellationToken::new());
@@ -29,7 +29,7 @@ async fn another_cluster_is_refused_and_both_sides_know_why() {
 #[tokio::test]
 async fn a_version_that_is_not_spoken_is_refused() {
     let (mut raw, serving) = served(4096);
-    raw.send_hello(&Hello { versions: (2, 9), ..Raw::hello(&far()) }).await;
+    raw.send_hello(&Hello { versions: (2, 9), ..hello(&far()) }).await;
     assert!(raw.closed_with().await.contains("versions 2 to 9"));
     let ended = patiently(serving).await.unwrap();
     assert!(matches!(ended, Err(ServeError::Handshake(HandshakeError::Version((2, 9))))), "{ended:?}");
@@ -38,7 +38,7 @@ async fn a_version_that_is_not_spoken_is_refused() {
 #[tokio::test]
 async fn a_newer_side_that_still_speaks_version_one_is_served() {
     let (mut raw, _serving) = served(4096);
-    raw.send_hello(&Hello { versions: (1, 9), features: u64::MAX, ..Raw::hello(&far()) }).await;
+    raw.send_hello(&Hello { versions: (1, 9), features: u64::MAX, ..hello(&far()) }).await;
     assert_eq!(raw.next().await.unwrap().0, Kind::Hello);
 }
 

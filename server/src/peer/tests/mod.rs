@@ -30,8 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::dial::Connecting;
 use super::{
-    Connect, Handler, Identity, MemberState, PROTOCOL, PeerError, Peers, Request, ServeError, Tcp, serve,
-    wants_stream,
+    Connect, Handler, Identity, MemberState, MemberStream, PROTOCOL, PeerError, Peers, Request, ServeError,
+    Tcp, serve, wants_stream,
 };
 use crate::clock::Clock;
 use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal};
@@ -184,8 +184,8 @@ impl Node {
     }
 }
 
-async fn take_stream<F: Future<Output = ()> + Send + 'static>(
-    stream: tokio::net::TcpStream,
+async fn take_stream<S: MemberStream + 'static, F: Future<Output = ()> + Send + 'static>(
+    stream: S,
     serve: impl FnOnce(TokioIo<hyper::upgrade::Upgraded>) -> F + Send + 'static,
 ) {
     let serve = Arc::new(Mutex::new(Some(serve)));
@@ -215,6 +215,17 @@ impl Connect for Silent {
     fn connect<'a>(&'a self, _: &'a MemberAddress) -> Connecting<'a> {
         let (near, far) = tokio::io::duplex(1024);
         self.0.lock().push(far);
-        Box::pin(async move { Ok(Box::new(near) as Box<dyn super::MemberStream>) })
+        Box::pin(async move { Ok(Box::new(near) as Box<dyn MemberStream>) })
+    }
+}
+
+/// A connector that hands the other end of each stream to the test.
+struct Scripted(tokio::sync::mpsc::UnboundedSender<DuplexStream>);
+
+impl Connect for Scripted {
+    fn connect<'a>(&'a self, _: &'a MemberAddress) -> Connecting<'a> {
+        let (near, far) = tokio::io::duplex(2048);
+        self.0.send(far).unwrap();
+        Box::pin(async move { Ok(Box::new(near) as Box<dyn MemberStream>) })
     }
 }

@@ -11,7 +11,8 @@ use ringhold_ring::{Key, RingId, Timestamp, Ttl, Version};
 use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal, Tags};
 use crate::patch::PatchKind;
 use crate::peer::frame::{self, INLINE_BYTES, Kind, MAX_PAYLOAD_BYTES};
-use crate::peer::message::{self, Body, MAX_TAGS, Reply};
+use crate::peer::message::{self, Body, MAX_TAGS};
+use crate::peer::reply::{self, Reply};
 use crate::peer::{Hello, MemberState};
 
 const LIMIT: usize = 1 << 20;
@@ -152,13 +153,13 @@ proptest! {
     #[test]
     fn a_reply_comes_out_as_it_went_in(reply in reply()) {
         let mut payload = Vec::new();
-        let follows = message::encode_reply(&mut payload, &reply, now());
+        let follows = reply::encode(&mut payload, &reply, now());
         prop_assert!(payload.len() <= Kind::Answer.max_payload());
-        let (decoded, body) = message::decode_reply(&payload, LIMIT, now()).unwrap();
+        let (decoded, body) = reply::decode(&payload, LIMIT, now()).unwrap();
         let whole = match (body, follows) {
             (Body::Here, None) => decoded,
             (Body::Follows(length), Some(value)) if length == value.len() => {
-                message::reply_with_value(decoded, value)
+                reply::with_value(decoded, value)
             }
             other => return Err(TestCaseError::fail(format!("{other:?}"))),
         };
@@ -172,9 +173,9 @@ proptest! {
         let end = cut.index(payload.len());
         prop_assert!(message::decode_request(&payload[..end], LIMIT).is_err(), "request at {}", end);
         let mut payload = Vec::new();
-        message::encode_reply(&mut payload, &reply, now());
+        reply::encode(&mut payload, &reply, now());
         let end = cut.index(payload.len());
-        prop_assert!(message::decode_reply(&payload[..end], LIMIT, now()).is_err(), "reply at {}", end);
+        prop_assert!(reply::decode(&payload[..end], LIMIT, now()).is_err(), "reply at {}", end);
     }
 
     #[test]
@@ -183,16 +184,16 @@ proptest! {
         payload.push(0);
         prop_assert!(message::decode_request(&payload, LIMIT).is_err());
         let mut payload = Vec::new();
-        message::encode_reply(&mut payload, &reply, now());
+        reply::encode(&mut payload, &reply, now());
         payload.push(0);
-        prop_assert!(message::decode_reply(&payload, LIMIT, now()).is_err());
+        prop_assert!(reply::decode(&payload, LIMIT, now()).is_err());
     }
 
     #[test]
     fn no_bytes_make_a_decoder_panic(bytes in vec(any::<u8>(), 0..600)) {
         let _ = frame::first(&bytes);
         let _ = message::decode_request(&bytes, LIMIT);
-        let _ = message::decode_reply(&bytes, LIMIT, now());
+        let _ = reply::decode(&bytes, LIMIT, now());
         let _ = message::decode_probe(&bytes);
         let _ = message::decode_probe_answer(&bytes);
         let _ = Hello::decode(&bytes);
@@ -208,10 +209,10 @@ proptest! {
         payload[index] = byte;
         let _ = message::decode_request(&payload, LIMIT);
         let mut payload = Vec::new();
-        message::encode_reply(&mut payload, &reply, now());
+        reply::encode(&mut payload, &reply, now());
         let index = at.index(payload.len());
         payload[index] = byte;
-        let _ = message::decode_reply(&payload, LIMIT, now());
+        let _ = reply::decode(&payload, LIMIT, now());
     }
 }
 
@@ -265,9 +266,9 @@ fn expiries_survive_clocks_that_differ() {
         expires_at: Some(now() + Duration::from_millis(1234)),
     };
     let mut payload = Vec::new();
-    message::encode_reply(&mut payload, &Reply::Done(Ok(Outcome::Found(object))), now());
+    reply::encode(&mut payload, &Reply::Done(Ok(Outcome::Found(object))), now());
     let there = Timestamp::from_millis(77);
-    let (reply, _) = message::decode_reply(&payload, LIMIT, there).unwrap();
+    let (reply, _) = reply::decode(&payload, LIMIT, there).unwrap();
     let Reply::Done(Ok(Outcome::Found(object))) = reply else { panic!("{reply:?}") };
     assert_eq!(object.expires_at, Some(there + Duration::from_millis(1234)));
 }

@@ -2,30 +2,26 @@
 
 use bytes::{Buf, BytesMut};
 use ringhold_ring::MemberAddress;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{address, identity};
 use crate::peer::frame::{self, Kind};
 use crate::peer::handshake::Hello;
 
-pub(super) struct Raw {
-    pub(super) stream: DuplexStream,
+pub(super) struct Raw<S> {
+    pub(super) stream: S,
     buffer: BytesMut,
 }
 
-impl Raw {
-    pub(super) fn new(stream: DuplexStream) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
+    pub(super) fn new(stream: S) -> Self {
         Self { stream, buffer: BytesMut::new() }
-    }
-
-    pub(super) fn hello(member: &MemberAddress) -> Hello {
-        Hello::of(&super::identity_in("test", member.clone()))
     }
 
     /// Shakes hands as the answering side.
     pub(super) async fn answer_hello(&mut self, member: &MemberAddress) {
         assert_eq!(self.next().await.unwrap().0, Kind::Hello);
-        self.send_hello(&Self::hello(member)).await;
+        self.send_hello(&hello(member)).await;
     }
 
     /// Shakes hands as the asking side.
@@ -66,6 +62,11 @@ impl Raw {
         assert_eq!(kind, Kind::Close);
         String::from_utf8(payload[2..].to_vec()).unwrap()
     }
+}
+
+/// What the member at `member` says.
+pub(super) fn hello(member: &MemberAddress) -> Hello {
+    Hello::of(&super::identity_in("test", member.clone()))
 }
 
 pub(super) fn far() -> MemberAddress {
