@@ -1,10 +1,35 @@
 //! Typed configuration of a Ringhold node. Later wins: defaults, file, `RINGHOLD_*` environment, command line.
+//!
+//! - [`Config`] and its sections: what a node is told, valid once [`Config::load`] has returned it.
+//! - `settings`: the one table of every setting; reading, printing and the documentation follow from it.
+//! - `given`, `kind`, `units`: what the values of a setting may look like.
+//! - `layers`: files, environment and command line as figment providers.
+//! - `load`, `rules`: from merged layers to a [`Config`], with every mistake named by its place.
+
+mod error;
+mod given;
+mod kind;
+mod layers;
+mod load;
+mod memory;
+mod print;
+mod rules;
+mod sections;
+mod settings;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, Mistake, Mistakes};
+pub use layers::{IGNORED_VARIABLES, Sources};
+pub use print::reference;
+pub use sections::{Access, Cluster, Limits, Listener, Log, LogFormat, Node, Store};
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ringhold_ring::{HealthPolicy, MemberAddress, Placement, Ttl};
-use serde::{Deserialize, Serialize};
+use ringhold_ring::{Placement, Ring, RingError};
 
 /// Everything a node is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,115 +42,36 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// What it keeps.
     pub store: Store,
+    /// Whom it lets in.
+    pub access: Access,
     /// What it bears.
     pub limits: Limits,
     /// What it says.
     pub log: Log,
 }
 
-/// `[node]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Node {
-    /// The address under which the other members know this node.
-    pub address: MemberAddress,
-}
-
-/// `[cluster]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cluster {
-    /// Keeps rings apart: members of another name are refused.
-    pub name: String,
-    /// Every member, this node among them.
-    pub members: Vec<MemberAddress>,
-    /// How keys are placed on members.
-    pub placement: Placement,
-    /// How many home members a key has.
-    pub replicas: usize,
-    /// Between two probes of a member that is online.
-    pub probe_interval: Duration,
-    /// How long a forwarded request or a probe may take before its member counts as damaged.
-    pub peer_timeout: Duration,
-    /// How long a damaged member rests.
-    pub rest: Duration,
-    /// How many probes in a row a damaged member must pass.
-    pub validation_passes: u32,
-}
-
-impl Cluster {
-    /// The part of it that the health state machine needs.
-    #[must_use]
-    pub fn health_policy(&self) -> HealthPolicy {
-        HealthPolicy {
-            probe_interval: self.probe_interval,
-            rest: self.rest,
-            validation_passes: self.validation_passes,
-        }
+impl Config {
+    /// The ring that this node is configured to belong to.
+    ///
+    /// # Errors
+    /// [`RingError`] when the members do not form one; a loaded configuration has been checked for that.
+    pub fn ring(&self) -> Result<Ring, RingError> {
+        Ring::new(self.cluster.members.iter().cloned(), self.cluster.placement, self.cluster.replicas)
     }
 }
 
-/// `[[listener]]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// The address to bind.
-    pub address: SocketAddr,
-}
-
-/// `[store]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Store {
-    /// The most bytes the store may hold: keys, values and overhead.
-    pub max_bytes: u64,
-    /// The largest value, in bytes.
-    pub max_object_bytes: usize,
-    /// The time to live of objects stored without `X-TTL`; none: they never expire.
-    pub default_ttl: Option<Ttl>,
-}
-
-/// `[limits]`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Client connections at once; more wait to be accepted.
-    pub max_connections: usize,
-    /// The largest request head, in bytes.
-    pub max_header_bytes: usize,
-    /// Request body bytes in memory at once, over all connections; further bodies wait.
-    pub max_body_bytes_in_flight: usize,
-    /// Concurrent HTTP/2 streams on one connection.
-    pub max_http2_streams: u32,
-    /// How long a client may take to send a request head.
-    pub header_timeout: Duration,
-    /// How long a client may go without sending any byte of a body it has announced.
-    pub body_timeout: Duration,
-    /// After `/readyz` has turned 503: how long until the node stops accepting.
-    pub drain: Duration,
-    /// How long requests in flight may take to finish at shutdown.
-    pub shutdown_timeout: Duration,
-}
-
-/// `[log]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// A `tracing` filter: `info`, or `warn,ringhold_server=debug`.
-    pub filter: String,
-    /// One line of text, or one JSON object, an event.
-    pub format: LogFormat,
-}
-
-/// How a log event is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For collectors.
-    Json,
-}
-
 impl Default for Config {
-    /// One node, plain, `127.0.0.1:9999`, one copy.
+    /// [`Config::alone`] on `127.0.0.1:9999`.
     fn default() -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], 9999));
+        Self::alone(SocketAddr::from(([127, 0, 0, 1], 9999)))
+    }
+}
+
+impl Config {
+    /// One node, plain, one copy, listening on `address`. `store.max_bytes` is 1 GiB here; [`Config::load`]
+    /// replaces it by a quarter of the machine's memory.
+    #[must_use]
+    pub fn alone(address: SocketAddr) -> Self {
         Self {
             node: Node { address: address.into() },
             cluster: Cluster {
@@ -140,6 +86,7 @@ impl Default for Config {
             },
             listeners: vec![Listener { address }],
             store: Store { max_bytes: 1 << 30, max_object_bytes: 2 << 20, default_ttl: None },
+            access: Access { allow_all: false },
             limits: Limits {
                 max_connections: 10_000,
                 max_header_bytes: 16 << 10,

@@ -1,0 +1,127 @@
+//! What a node says of its ring. Fields that a newer node adds are ignored; states it adds are kept as text.
+
+use ringhold_ring::MemberAddress;
+use serde::{Deserialize, Serialize};
+
+/// The ring as one node sees it (`GET /cluster`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterReport {
+    /// The ring's name.
+    pub cluster: String,
+    /// What is equal on every member that is configured alike.
+    pub ring_id: String,
+    /// The rule that places keys on members.
+    pub placement: String,
+    /// How many home members a key has.
+    pub replicas: usize,
+    /// The member that answers.
+    #[serde(rename = "self")]
+    pub me: MemberAddress,
+    /// Which start of that member this is.
+    pub incarnation: u64,
+    /// The version of the program that it runs.
+    pub version: String,
+    /// Every member in the order of the ring.
+    pub members: Vec<MemberReport>,
+    /// What that member holds.
+    pub store: StoreReport,
+}
+
+/// A member as another one sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberReport {
+    /// Its address.
+    pub address: MemberAddress,
+    /// How it is seen.
+    pub health: MemberHealth,
+    /// How many probes it has passed, when it is being validated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<u32>,
+    /// Its part of the key space, from 0 to 1.
+    pub share: f64,
+    /// Whether it is the member that answers.
+    #[serde(rename = "self", default)]
+    pub is_self: bool,
+}
+
+/// How a member is seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MemberHealth {
+    /// It gets requests.
+    Online,
+    /// It failed and rests.
+    Damaged,
+    /// Its rest is over; it is probed and gets no requests yet.
+    Validating,
+    /// Something that this client does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl std::fmt::Display for MemberHealth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Online => "online",
+            Self::Damaged => "damaged",
+            Self::Validating => "validating",
+            Self::Other(text) => text,
+        })
+    }
+}
+
+/// What a member holds, and has dropped since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreReport {
+    /// Objects held.
+    pub objects: u64,
+    /// Bytes held: keys, values and overhead.
+    pub bytes: u64,
+    /// The most bytes it may hold.
+    pub max_bytes: u64,
+    /// Objects dropped to make room.
+    pub evicted: u64,
+    /// Objects dropped because their time was over.
+    pub expired: u64,
+}
+
+/// Where a key lives, as one node sees it (`GET /cluster/locate/{key}`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Location {
+    /// The key.
+    pub key: String,
+    /// Its MD5 digest in hexadecimal.
+    pub digest: String,
+    /// The UUID form of the digest.
+    pub uuid: String,
+    /// The member that executes requests for the key now.
+    pub owner: MemberAddress,
+    /// As what it does: `owner` or `stand-in`.
+    pub role: String,
+    /// The members at which the key is at home.
+    pub homes: Vec<MemberAddress>,
+    /// All members in the key's order of preference.
+    pub preference_list: Vec<MemberAddress>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_of_newer_nodes_are_understood() {
+        let text = r#"{"cluster":"c","ring_id":"0f","placement":"modulo","replicas":2,"self":"10.0.0.1:9999",
+            "incarnation":3,"version":"9.9.9","new":{},"members":[
+              {"address":"10.0.0.1:9999","health":"online","share":0.5,"self":true,"zone":"a"},
+              {"address":"10.0.0.2:9999","health":"validating","passes":2,"share":0.25,"self":false},
+              {"address":"10.0.0.3:9999","health":"syncing","share":0.25,"self":false}],
+            "store":{"objects":1,"bytes":2,"max_bytes":3,"evicted":4,"expired":5,"tombstones":6}}"#;
+        let report: ClusterReport = serde_json::from_str(text).unwrap();
+        assert!(report.members[0].is_self);
+        assert_eq!(report.members[1].passes, Some(2));
+        assert_eq!(report.members[1].health, MemberHealth::Validating);
+        assert_eq!(report.members[2].health, MemberHealth::Other("syncing".into()));
+        assert_eq!(serde_json::to_value(&report).unwrap()["members"][2]["health"], "syncing");
+        assert_eq!(report.store.expired, 5);
+    }
+}

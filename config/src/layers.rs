@@ -1,0 +1,169 @@
+//! Where settings come from: a file, the environment, the command line. Each is a figment provider, so that
+//! figment's tags tell of every value which layer gave it.
+//!
+//! Nothing here knows what a value may be; keys of text layers are checked, because they have no structure.
+
+use std::io::Read;
+use std::path::Path;
+
+use figment::providers::{Format, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Metadata, Profile, Provider};
+use serde::de::DeserializeOwned;
+
+use crate::error::{ConfigError, Mistake};
+use crate::settings::{LISTENER, SETTINGS};
+
+/// Variables that begin with `RINGHOLD_` and are no settings: the file to load, and the program to test.
+pub const IGNORED_VARIABLES: [&str; 2] = ["RINGHOLD_CONFIG", "RINGHOLD_BIN"];
+
+/// The largest configuration file, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+const PREFIX: &str = "RINGHOLD_";
+
+/// Name of the layer that `RINGHOLD_*` variables make.
+pub(crate) const ENVIRONMENT: &str = "environment";
+/// Name of the layer that `--set` options make.
+pub(crate) const COMMAND_LINE: &str = "--set";
+
+/// Where a configuration comes from; a later field wins over an earlier one.
+#[derive(Clone, Debug)]
+pub struct Sources<'a, E> {
+    /// A TOML or YAML file, by its extension.
+    pub file: Option<&'a Path>,
+    /// The process' variables; those that do not begin with `RINGHOLD_` are not looked at.
+    pub environment: E,
+    /// `section.key=value`, as given to `--set`.
+    pub overrides: &'a [String],
+}
+
+/// Settings from one place.
+pub(crate) struct Layer {
+    name: String,
+    settings: Dict,
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name.clone())
+    }
+
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        Ok(Map::from([(Profile::Default, self.settings.clone())]))
+    }
+}
+
+/// YAML by serde-saphyr, for figment.
+struct Yaml;
+
+impl Format for Yaml {
+    type Error = serde_saphyr::Error;
+    const NAME: &'static str = "YAML";
+
+    fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Self::Error> {
+        serde_saphyr::from_str(text)
+    }
+}
+
+impl Layer {
+    /// The settings of a file.
+    pub(crate) fn of_file(path: &Path) -> Result<Self, ConfigError> {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let parse = match extension {
+            "toml" => parse::<Toml>,
+            "yaml" | "yml" => parse::<Yaml>,
+            _ => return Err(ConfigError::UnknownFormat { path: path.into() }),
+        };
+        Ok(Self { name: path.display().to_string(), settings: parse(path, &read(path)?)? })
+    }
+
+    /// The settings among the process' variables; `__` stands between section and key.
+    pub(crate) fn of_environment(
+        variables: impl IntoIterator<Item = (String, String)>,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Self {
+        let mut layer = Self { name: ENVIRONMENT.into(), settings: Dict::new() };
+        let mut ours: Vec<_> = variables
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(PREFIX) && !IGNORED_VARIABLES.contains(&name.as_str()))
+            .collect();
+        // The environment has no order; messages should.
+        ours.sort_unstable();
+        for (name, value) in ours {
+            let key = key_of(&name);
+            if !layer.set(&key, value) {
+                mistakes.push(Mistake::Unknown {
+                    place: ENVIRONMENT.into(),
+                    hint: nearest_variable(&key),
+                    key: name,
+                });
+            }
+        }
+        layer
+    }
+
+    /// The settings of `section.key=value` texts; of two for one key the later wins.
+    pub(crate) fn of_overrides(overrides: &[String], mistakes: &mut Vec<Mistake>) -> Self {
+        let mut layer = Self { name: COMMAND_LINE.into(), settings: Dict::new() };
+        for text in overrides {
+            let Some((key, value)) = text.split_once('=') else {
+                mistakes.push(Mistake::BadOverride(text.clone()));
+                continue;
+            };
+            if !layer.set(key.trim(), value.trim().into()) {
+                mistakes.push(Mistake::unknown(COMMAND_LINE, key.trim()));
+            }
+        }
+        layer
+    }
+
+    /// Sets a key that exists; says whether it does.
+    fn set(&mut self, key: &str, value: String) -> bool {
+        if key == LISTENER {
+            self.settings.insert(key.into(), value.into());
+            return true;
+        }
+        let Some((section, name)) = key.split_once('.') else { return false };
+        if !SETTINGS.iter().any(|setting| setting.key == key) {
+            return false;
+        }
+        let section = self.settings.entry(section.into()).or_insert_with(|| Value::from(Dict::new()));
+        if let Value::Dict(_, settings) = section {
+            settings.insert(name.into(), value.into());
+        }
+        true
+    }
+}
+
+fn key_of(variable: &str) -> String {
+    variable.strip_prefix(PREFIX).unwrap_or(variable).replace("__", ".").to_ascii_lowercase()
+}
+
+/// The variable that sets `key`.
+pub(crate) fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
+}
+
+fn nearest_variable(key: &str) -> String {
+    format!("the nearest is {}", variable_of(crate::error::nearest_text_key(key)))
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(ConfigError::TooLarge { path: path.into(), limit: MAX_FILE_BYTES });
+    }
+    Ok(text)
+}
+
+fn parse<F: Format>(path: &Path, text: &str) -> Result<Dict, ConfigError> {
+    let parsed = F::from_str::<Option<Dict>>(text).map_err(|error| ConfigError::Syntax {
+        path: path.into(),
+        format: F::NAME,
+        message: error.to_string().trim_end().into(),
+    })?;
+    Ok(parsed.unwrap_or_default())
+}

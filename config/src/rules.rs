@@ -1,0 +1,104 @@
+//! What settings mean for each other: values that follow from others, and combinations that cannot be.
+//!
+//! Each value is right in itself by now.
+
+use std::net::SocketAddr;
+
+use ringhold_ring::RingError;
+
+use crate::error::{Mistake, nearest};
+use crate::load::Places;
+use crate::settings::LISTENER;
+use crate::{Config, Listener};
+
+const DEFAULTS: &str = "defaults";
+
+/// Fills in what was not given and follows from what was.
+pub(crate) fn derive(config: &mut Config, places: &Places, mistakes: &mut Vec<Mistake>) {
+    let given = |key| places.contains_key(key);
+    // A node alone is known by the address it listens on.
+    if !given("node.address") && !given("cluster.members") && given(LISTENER) {
+        let specified = config.listeners.iter().find(|listener| !listener.address.ip().is_unspecified());
+        if let Some(listener) = specified {
+            config.node.address = listener.address.into();
+        }
+    }
+    if !given("cluster.members") {
+        config.cluster.members = vec![config.node.address.clone()];
+    }
+    if !given(LISTENER) {
+        match config.node.address.ip() {
+            Some(ip) => {
+                config.listeners =
+                    vec![Listener { address: SocketAddr::new(ip, config.node.address.port()) }];
+            }
+            None => mistakes.push(mistake(
+                places,
+                "node.address",
+                format!("{:?}", config.node.address.to_string()),
+                "a name says nothing of what to listen on: add a [[listener]] with an IP address".into(),
+            )),
+        }
+    }
+}
+
+/// Everything that cannot be.
+pub(crate) fn check(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {
+    check_members(config, places, mistakes);
+    check_listeners(config, places, mistakes);
+    check_sizes(config, places, mistakes);
+}
+
+fn check_members(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {
+    let me = config.node.address.to_string();
+    if !config.cluster.members.contains(&config.node.address) {
+        let members: Vec<_> = config.cluster.members.iter().map(ToString::to_string).collect();
+        let nearest = nearest(&me, members.iter().map(String::as_str)).unwrap_or_default();
+        let right = format!("it is one of cluster.members; the nearest of them is \"{nearest}\"");
+        mistakes.push(mistake(places, "node.address", format!("{me:?}"), right));
+    }
+    match config.ring() {
+        Ok(_) => {}
+        Err(error @ (RingError::Duplicate(_) | RingError::NoMembers | RingError::TooManyMembers(_))) => {
+            mistakes.push(mistake(places, "cluster.members", "not a ring".into(), error.to_string()));
+        }
+        Err(error @ RingError::BadReplicas { replicas, .. }) => {
+            mistakes.push(mistake(places, "cluster.replicas", replicas.to_string(), error.to_string()));
+        }
+    }
+}
+
+fn check_listeners(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {
+    for (index, listener) in config.listeners.iter().enumerate() {
+        let address = listener.address;
+        if config.listeners.iter().take(index).any(|earlier| earlier.address == address) {
+            let right = "an address can be bound once: remove one of the two".into();
+            mistakes.push(mistake(places, LISTENER, format!("\"{address}\" twice"), right));
+        }
+        if !address.ip().to_canonical().is_loopback() && !config.access.allow_all {
+            let right =
+                "others can reach it and it has no protection: listen on loopback (127.0.0.1), or let \
+                         everyone in with access.allow_all = true"
+                    .into();
+            let key = if places.contains_key(LISTENER) { LISTENER } else { "node.address" };
+            mistakes.push(mistake(places, key, format!("\"{address}\""), right));
+        }
+    }
+}
+
+fn check_sizes(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {
+    let object = config.store.max_object_bytes as u64;
+    let bounds = [
+        ("store.max_bytes", config.store.max_bytes),
+        ("limits.max_body_bytes_in_flight", config.limits.max_body_bytes_in_flight as u64),
+    ];
+    for (bound, most) in bounds.into_iter().filter(|(_, most)| object > *most) {
+        let right = format!("it is at most {bound}, which is {most} bytes");
+        mistakes.push(mistake(places, "store.max_object_bytes", format!("{object} bytes"), right));
+    }
+}
+
+fn mistake(places: &Places, key: &'static str, given: String, right: String) -> Mistake {
+    let place = places.get(key).map_or(DEFAULTS, String::as_str).to_owned();
+    Mistake::WrongValue { place, key: key.into(), given, right }
+}

@@ -1,0 +1,125 @@
+//! The sections of a configuration, as types. What their values may be is said in `settings`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ringhold_ring::{HealthPolicy, MemberAddress, Placement, Ttl};
+
+/// `[node]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The address under which the other members know this node.
+    pub address: MemberAddress,
+}
+
+/// `[cluster]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// Keeps rings apart: members of another name are refused.
+    pub name: String,
+    /// Every member, this node among them.
+    pub members: Vec<MemberAddress>,
+    /// How keys are placed on members.
+    pub placement: Placement,
+    /// How many home members a key has.
+    pub replicas: usize,
+    /// Between two probes of a member that is online.
+    pub probe_interval: Duration,
+    /// How long a forwarded request or a probe may take before its member counts as damaged.
+    pub peer_timeout: Duration,
+    /// How long a damaged member rests.
+    pub rest: Duration,
+    /// How many probes in a row a damaged member must pass.
+    pub validation_passes: u32,
+}
+
+impl Cluster {
+    /// The part of it that the health state machine needs.
+    #[must_use]
+    pub fn health_policy(&self) -> HealthPolicy {
+        HealthPolicy {
+            probe_interval: self.probe_interval,
+            rest: self.rest,
+            validation_passes: self.validation_passes,
+        }
+    }
+}
+
+/// `[[listener]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The address to bind.
+    pub address: SocketAddr,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The most bytes the store may hold: keys, values and overhead.
+    pub max_bytes: u64,
+    /// The largest value, in bytes.
+    pub max_object_bytes: usize,
+    /// The time to live of objects stored without `X-TTL`; none: they never expire.
+    pub default_ttl: Option<Ttl>,
+}
+
+/// `[access]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Everyone who can reach a listener may use it.
+    pub allow_all: bool,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Client connections at once; more wait to be accepted.
+    pub max_connections: usize,
+    /// The largest request head, in bytes.
+    pub max_header_bytes: usize,
+    /// Request body bytes in memory at once, over all connections; further bodies wait.
+    pub max_body_bytes_in_flight: usize,
+    /// Concurrent HTTP/2 streams on one connection.
+    pub max_http2_streams: u32,
+    /// How long a client may take to send a request head.
+    pub header_timeout: Duration,
+    /// How long a client may go without sending any byte of a body it has announced.
+    pub body_timeout: Duration,
+    /// After `/readyz` has turned 503: how long until the node stops accepting.
+    pub drain: Duration,
+    /// How long requests in flight may take to finish at shutdown.
+    pub shutdown_timeout: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A `tracing` filter: `info`, or `warn,ringhold_server=debug`.
+    pub filter: String,
+    /// One line of text, or one JSON object, an event.
+    pub format: LogFormat,
+}
+
+/// How a log event is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For collectors.
+    Json,
+}
+
+impl LogFormat {
+    /// Every format.
+    pub(crate) const ALL: [Self; 2] = [Self::Text, Self::Json];
+
+    /// Its name in configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
