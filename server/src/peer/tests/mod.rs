@@ -4,6 +4,7 @@ mod damage;
 mod fairness;
 mod fallback;
 mod handshake;
+mod limits;
 mod page;
 mod properties;
 mod raw;
