@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 use super::body::{Assembly, Progress};
 use super::frame::{self, Frame, Kind, Violation};
 use super::handshake::{self, CloseCode, HandshakeError, Hello};
-use super::message::{self, Body, Reply};
+use super::message::{self, Body};
 use super::outbox::{Fate, Outbox, Ticket};
+use super::reply::{self, Reply};
 use super::{Identity, ProbeAnswer};
 use crate::object::Operation;
 
@@ -120,6 +121,12 @@ impl Connection {
     /// Whether it takes new requests.
     pub(super) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
+    }
+
+    /// Requests that are waited for.
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> usize {
+        self.inbox.lock().pending.len()
     }
 
     /// The largest value the member stores.
@@ -332,7 +339,7 @@ impl Connection {
 
     fn take_answer(&self, id: u64, payload: &[u8]) -> Result<(), Violation> {
         let limit = self.identity.assembly_bytes();
-        let (reply, body) = message::decode_reply(payload, limit, self.identity.clock().now())?;
+        let (reply, body) = reply::decode(payload, limit, self.identity.clock().now())?;
         self.check_asked(id)?;
         let Body::Follows(length) = body else {
             self.hand_over(id, Incoming::Reply(reply));
@@ -370,7 +377,7 @@ impl Connection {
                 let complete = inbox.remove(id);
                 drop(inbox);
                 if let Some(Pending { waiter, partial: Some((reply, assembly)) }) = complete {
-                    let reply = message::reply_with_value(reply, assembly.into_bytes());
+                    let reply = reply::with_value(reply, assembly.into_bytes());
                     let _ = waiter.send(Incoming::Reply(reply));
                 }
                 self.outbox.nudge();

@@ -4,12 +4,13 @@
 //! decides where a request belongs, and nothing here is HTTP but the way in (`dial`) and the way to members that
 //! do not know the stream (`plain_http`). Invariant: [`PeerError::NotSent`] means that nothing was executed.
 //!
-//! - `frame`, `message`, `handshake`: the format, as pure functions; `proto-docs/member-stream.md` is its page.
+//! - `frame`, `message`, `conditions`, `reply`, `handshake`: the format, as pure functions; `proto-docs/member-stream.md` is its page.
 //! - `outbox`: what is to be written, small frames before pieces of large values. `body`: what is being put together.
 //! - `connection`: the asking end of a stream. `serve`: the answering end.
 //! - `dial`, `pool`: opening streams, keeping them, reopening them.
 
 mod body;
+mod conditions;
 mod connection;
 mod dial;
 pub mod frame;
@@ -19,6 +20,7 @@ pub mod message;
 mod outbox;
 mod plain_http;
 mod pool;
+pub mod reply;
 mod serve;
 #[cfg(test)]
 mod tests;

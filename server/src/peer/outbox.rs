@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::frame::{self, CHUNK_BYTES, HEADER_BYTES, Kind, WINDOW_BYTES};
 
 /// Bytes of small frames that may wait; who has more waits outside.
-const SMALL_LIMIT: usize = 1 << 20;
+pub(super) const SMALL_LIMIT: usize = 1 << 20;
 
 /// Pieces of large values in one write: small frames wait for no more than these.
 const PIECES_PER_WRITE: usize = 4;
@@ -83,6 +83,15 @@ pub(super) enum Fate {
     Unsent,
     /// It left, and may have been executed.
     Sent,
+}
+
+/// How much is waiting to be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// Large values not yet written out.
+    pub(super) values: usize,
+    /// Bytes of small frames.
+    pub(super) small_bytes: usize,
 }
 
 /// The outbox takes nothing any more.
@@ -209,10 +218,10 @@ impl Outbox {
         }
     }
 
-    /// How many large values are not yet written out.
-    pub(super) fn values(&self) -> usize {
+    /// How much is waiting.
+    pub(super) fn load(&self) -> Load {
         let queue = self.queue.lock();
-        queue.active.len() + queue.waiting.len()
+        Load { values: queue.active.len() + queue.waiting.len(), small_bytes: queue.small.len() }
     }
 
     /// Nothing more is taken; the writing loop ends when everything is written.
@@ -312,9 +321,10 @@ impl Queue {
                 self.active.push_back(value);
             } else {
                 self.budget += value.bytes.len();
-                self.promote();
             }
         }
+        // Only now: a piece must not leave with the batch before its announcement.
+        self.promote();
         !batch.small.is_empty() || !batch.pieces.is_empty()
     }
 }

@@ -17,9 +17,10 @@ use tokio::task::AbortHandle;
 
 use super::connection::{Connection, Lost, Trace};
 use super::dial::{Connect, Dialled, dial};
-use super::message::{self, Reply};
+use super::message;
 use super::outbox::Fate;
 use super::plain_http::{Failed, PlainHttp};
+use super::reply::Reply;
 use super::{Identity, ProbeAnswer};
 use crate::object::{Operation, Outcome, Refusal};
 
@@ -143,6 +144,17 @@ impl Peers {
         if let Some(link) = link {
             link.disconnect("it was found damaged");
         }
+    }
+
+    /// Whether there is an open stream, or a plain HTTP way, to `member` now.
+    #[must_use]
+    pub fn is_connected(&self, member: &MemberAddress) -> bool {
+        self.links.read().get(member).is_some_and(|link| link.usable().is_some())
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_connecting(&self, member: &MemberAddress) -> bool {
+        self.links.read().get(member).is_some_and(|link| link.dialling.lock().attempt.is_some())
     }
 
     /// After a reload: forgets every member that `is_member` does not know.

@@ -22,8 +22,9 @@ use super::body::{Assembly, Progress};
 use super::connection::{FAREWELL_TIMEOUT, READ_BYTES, put_credit};
 use super::frame::{self, Frame, Kind, Violation};
 use super::handshake::{self, CloseCode, HandshakeError, Hello, MAX_REQUESTS};
-use super::message::{self, Body, Reply, RequestHead};
-use super::outbox::Outbox;
+use super::message::{self, Body, RequestHead};
+use super::outbox::{Outbox, SMALL_LIMIT};
+use super::reply::{self, Reply};
 use super::{Identity, MemberState};
 use crate::object::{Operation, Outcome, Refusal};
 
@@ -225,12 +226,13 @@ impl<H: Handler> Serving<H> {
         }
     }
 
-    /// Asks the other side to end the stream, at shutdown or when it is idle; ends only if it does not.
+    /// Asks the other side to end the stream, at shutdown or when it is idle; ends only if it does not. A side that
+    /// no longer takes its answers counts as idle too: nothing is read from it then.
     async fn see_out(&self, shutdown: &CancellationToken) -> End {
         let mut heard = 0;
         while tokio::time::timeout(IDLE_TIMEOUT, shutdown.cancelled()).await.is_err() {
             let now = self.heard.load(Ordering::Relaxed);
-            if now == heard && self.answers.in_progress() == 0 {
+            if now == heard {
                 break;
             }
             heard = now;
@@ -250,12 +252,10 @@ impl<H: Handler> Serving<H> {
             while let Some((frame, length)) = frame::first(buffer)? {
                 self.take(frame, &mut partial)?;
                 buffer.advance(length);
-                if self.answers.in_progress() >= MAX_REQUESTS as usize {
-                    let busy = || self.answers.in_progress() < MAX_REQUESTS as usize;
-                    self.answers.outbox.wait_until(busy).await;
+                if !self.answers.has_room() {
+                    self.answers.outbox.wait_until(|| self.answers.has_room()).await;
                 }
             }
-            self.answers.outbox.room().await;
             buffer.reserve(READ_BYTES);
             if reader.read_buf(buffer).await? == 0 {
                 return Ok(());
@@ -378,19 +378,26 @@ impl Partial {
 
 impl Answers {
     fn in_progress(&self) -> usize {
-        self.executing.load(Ordering::Acquire) + self.outbox.values()
+        self.executing.load(Ordering::Acquire) + self.outbox.load().values
+    }
+
+    /// Whether one more request may be begun.
+    fn has_room(&self) -> bool {
+        let load = self.outbox.load();
+        let in_progress = self.executing.load(Ordering::Acquire) + load.values;
+        in_progress < MAX_REQUESTS as usize && load.small_bytes < SMALL_LIMIT
     }
 
     fn send(&self, id: u64, reply: Reply) {
         let limit = self.remote.assembly_bytes;
-        let reply = if message::reply_value_bytes(&reply) > limit {
+        let reply = if reply::value_bytes(&reply) > limit {
             Reply::Done(Err(Refusal::TooLarge { limit }))
         } else {
             reply
         };
         let now = self.identity.clock().now();
         // When the stream has ended meanwhile, nobody waits for the answer.
-        let _ = self.outbox.put(Kind::Answer, id, |payload| message::encode_reply(payload, &reply, now));
+        let _ = self.outbox.put(Kind::Answer, id, |payload| reply::encode(payload, &reply, now));
     }
 }
 

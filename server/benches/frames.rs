@@ -1,0 +1,140 @@
+//! What the member stream costs: coding one request and its reply, and whole round trips over loopback.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+use http::{Response, StatusCode};
+use http_body_util::Empty;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use ringhold_ring::{Key, MemberAddress, RingId, Timestamp, Version};
+use ringhold_server::clock::Clock;
+use ringhold_server::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal};
+use ringhold_server::peer::frame::{self, Kind};
+use ringhold_server::peer::message::{decode_request, encode_request};
+use ringhold_server::peer::reply::{self, Reply};
+use ringhold_server::peer::{Handler, Identity, MemberState, PROTOCOL, Peers, Request, Tcp, serve};
+use tokio_util::sync::CancellationToken;
+
+fn main() {
+    divan::main();
+}
+
+const LIMIT: usize = 2 << 20;
+const VALUE_BYTES: [usize; 3] = [100, 1024, 16 << 10];
+
+/// Round trips in one sample, shared by 64 callers.
+const ROUND_TRIPS: usize = 6400;
+
+fn object(bytes: usize) -> Object {
+    Object {
+        value: vec![7; bytes].into(),
+        content_type: ContentType::OctetStream,
+        version: Version::from_bytes([1; 12]),
+        expires_at: None,
+    }
+}
+
+fn get() -> Operation {
+    Operation::Get { conditions: Conditions::default() }
+}
+
+#[divan::bench]
+fn code_a_get(bencher: Bencher<'_, '_>) {
+    let (key, mut buffer) = (Key::new("a key of 16 byte").unwrap(), Vec::with_capacity(256));
+    let (operation, left, ring) = (get(), Duration::from_secs(1), RingId::from_u64(7));
+    bencher.bench_local(move || {
+        buffer.clear();
+        frame::put(&mut buffer, Kind::Request, 1, |to| encode_request(to, &key, &operation, left, ring));
+        let (frame, _) = frame::first(&buffer).unwrap().unwrap();
+        black_box(decode_request(frame.payload, LIMIT).unwrap());
+    });
+}
+
+#[divan::bench(args = VALUE_BYTES)]
+fn code_an_object(bencher: Bencher<'_, '_>, bytes: usize) {
+    let (now, mut buffer) = (Timestamp::from_millis(1), Vec::with_capacity(32 << 10));
+    let found = Reply::Done(Ok(Outcome::Found(object(bytes))));
+    bencher.bench_local(move || {
+        buffer.clear();
+        frame::put(&mut buffer, Kind::Answer, 1, |to| {
+            reply::encode(to, &found, now);
+        });
+        let (frame, _) = frame::first(&buffer).unwrap().unwrap();
+        black_box(reply::decode(frame.payload, LIMIT, now).unwrap());
+    });
+}
+
+#[divan::bench(args = [100, 1024, 16 << 10, 64 << 10, 1 << 20], sample_count = 20, sample_size = 1)]
+fn round_trips_of_64_callers(bencher: Bencher<'_, '_>, bytes: usize) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let count = if bytes > 16 << 10 { ROUND_TRIPS / 10 } else { ROUND_TRIPS };
+    let (member, peers) = runtime.block_on(async {
+        let member = answering_member(bytes).await;
+        (member, Arc::new(Peers::new(identity("127.0.0.1:1".parse().unwrap()), Tcp)))
+    });
+    bencher.counter(ItemsCount::new(count)).bench_local(|| {
+        runtime.block_on(async {
+            let callers: Vec<_> = (0..64)
+                .map(|_| {
+                    let (peers, member) = (Arc::clone(&peers), member.clone());
+                    tokio::spawn(async move {
+                        let key = Key::new("a key of 16 byte").unwrap();
+                        for _ in 0..count / 64 {
+                            let answer = peers.execute(&member, &key, &get(), Duration::from_secs(5)).await;
+                            assert!(matches!(answer, Ok(Ok(Outcome::Found(_)))));
+                        }
+                    })
+                })
+                .collect();
+            for caller in callers {
+                caller.await.unwrap();
+            }
+        });
+    });
+}
+
+struct Constant(Object);
+
+impl Handler for Constant {
+    async fn execute(&self, _: Request) -> Result<Outcome, Refusal> {
+        Ok(Outcome::Found(self.0.clone()))
+    }
+
+    fn state(&self) -> MemberState {
+        MemberState::Ready
+    }
+}
+
+fn identity(member: MemberAddress) -> Arc<Identity> {
+    Arc::new(Identity::new("bench", member, RingId::from_u64(7), 1, LIMIT, Clock::system()).unwrap())
+}
+
+async fn answering_member(bytes: usize) -> MemberAddress {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let member = MemberAddress::from(listener.local_addr().unwrap());
+    let (identity, handler) = (identity(member.clone()), Arc::new(Constant(object(bytes))));
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let (identity, handler) = (Arc::clone(&identity), Arc::clone(&handler));
+            tokio::spawn(async move {
+                let stream = TokioIo::new(hyper::upgrade::on(request).await.unwrap());
+                let _ = serve(stream, handler, identity, CancellationToken::new()).await;
+            });
+            let response = Response::builder()
+                .status(StatusCode::SWITCHING_PROTOCOLS)
+                .header("connection", "upgrade")
+                .header("upgrade", PROTOCOL)
+                .body(Empty::<Bytes>::new());
+            async move { response }
+        });
+        let server = hyper::server::conn::http1::Builder::new();
+        let _ = server.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+    });
+    member
+}

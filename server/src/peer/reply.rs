@@ -1,0 +1,187 @@
+//! What comes back for a request, as bytes: an outcome, a refusal, or that it was never begun.
+//!
+//! Pure functions, as in `message`. Expiries travel as milliseconds left.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ringhold_ring::{Timestamp, Version};
+
+use super::frame::{Fields, INLINE_BYTES, Violation, cut};
+use super::message::{
+    BODY_FOLLOWS, Body, put_content_type, put_short, put_value, take_content_type, take_value,
+};
+use crate::object::{Object, Outcome, Refusal};
+
+/// The longest text of a refusal, in bytes; longer ones are cut.
+pub const MAX_TEXT_BYTES: usize = 1024;
+
+const FOUND: u8 = 0x01;
+const NOT_MODIFIED: u8 = 0x02;
+const MISSING: u8 = 0x03;
+const CREATED: u8 = 0x04;
+const REPLACED: u8 = 0x05;
+const DELETED: u8 = 0x06;
+const PATCHED: u8 = 0x07;
+const PATCHED_CREATED: u8 = 0x08;
+const PRECONDITION_FAILED: u8 = 0x81;
+const TOO_LARGE: u8 = 0x82;
+const STORE_FULL: u8 = 0x83;
+const MALFORMED_PATCH: u8 = 0x84;
+const PATCH_CONFLICT: u8 = 0x85;
+const OUTCOME_UNKNOWN: u8 = 0x86;
+const STALE: u8 = 0xc0;
+const FAILED: u8 = 0xc1;
+
+const HAS_EXPIRY: u8 = 1;
+
+/// What a member answers to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It was carried out or refused.
+    Done(Result<Outcome, Refusal>),
+    /// Its time was over before it was begun; nothing has changed.
+    Stale,
+    /// The member gave up in the middle; what has changed is unknown.
+    Failed,
+}
+
+/// Appends the payload of an `ANSWER`. A value over [`INLINE_BYTES`] is left out, announced and returned.
+pub fn encode(to: &mut Vec<u8>, reply: &Reply, now: Timestamp) -> Option<Bytes> {
+    let result = match reply {
+        Reply::Stale => return put_code(to, STALE),
+        Reply::Failed => return put_code(to, FAILED),
+        Reply::Done(result) => result,
+    };
+    match result {
+        Ok(Outcome::Found(object)) => put_object(to, FOUND, object, now),
+        Ok(Outcome::NotModified(object)) => put_object(to, NOT_MODIFIED, object, now),
+        Ok(Outcome::Patched { object, created: false }) => put_object(to, PATCHED, object, now),
+        Ok(Outcome::Patched { object, created: true }) => put_object(to, PATCHED_CREATED, object, now),
+        Ok(Outcome::Missing) => put_code(to, MISSING),
+        Ok(Outcome::Deleted) => put_code(to, DELETED),
+        Ok(Outcome::Created(version)) => put_version(to, CREATED, *version),
+        Ok(Outcome::Replaced(version)) => put_version(to, REPLACED, *version),
+        Err(Refusal::PreconditionFailed) => put_code(to, PRECONDITION_FAILED),
+        Err(Refusal::TooLarge { limit }) => {
+            to.push(TOO_LARGE);
+            to.extend_from_slice(&(*limit as u64).to_be_bytes());
+            None
+        }
+        Err(Refusal::StoreFull) => put_code(to, STORE_FULL),
+        Err(Refusal::MalformedPatch(text)) => put_text(to, MALFORMED_PATCH, text),
+        Err(Refusal::PatchConflict(text)) => put_text(to, PATCH_CONFLICT, text),
+        Err(Refusal::OutcomeUnknown(text)) => put_text(to, OUTCOME_UNKNOWN, text),
+    }
+}
+
+/// The inverse of [`encode`]; values over `max_value_bytes` are refused.
+///
+/// # Errors
+/// [`Violation`] for anything that [`encode`] does not write.
+pub fn decode(payload: &[u8], max_value_bytes: usize, now: Timestamp) -> Result<(Reply, Body), Violation> {
+    let mut fields = Fields::new(payload, "ANSWER");
+    let mut body = Body::Here;
+    let mut object = |fields: &mut Fields<'_>| {
+        let (object, whereabouts) = take_object(fields, max_value_bytes, now)?;
+        body = whereabouts;
+        Ok::<_, Violation>(object)
+    };
+    let result = match fields.u8()? {
+        STALE => return fields.end().map(|()| (Reply::Stale, Body::Here)),
+        FAILED => return fields.end().map(|()| (Reply::Failed, Body::Here)),
+        FOUND => Ok(Outcome::Found(object(&mut fields)?)),
+        NOT_MODIFIED => Ok(Outcome::NotModified(object(&mut fields)?)),
+        PATCHED => Ok(Outcome::Patched { object: object(&mut fields)?, created: false }),
+        PATCHED_CREATED => Ok(Outcome::Patched { object: object(&mut fields)?, created: true }),
+        MISSING => Ok(Outcome::Missing),
+        DELETED => Ok(Outcome::Deleted),
+        CREATED => Ok(Outcome::Created(Version::from_bytes(fields.array()?))),
+        REPLACED => Ok(Outcome::Replaced(Version::from_bytes(fields.array()?))),
+        PRECONDITION_FAILED => Err(Refusal::PreconditionFailed),
+        TOO_LARGE => Err(Refusal::TooLarge { limit: usize::try_from(fields.u64()?).unwrap_or(usize::MAX) }),
+        STORE_FULL => Err(Refusal::StoreFull),
+        MALFORMED_PATCH => Err(Refusal::MalformedPatch(take_text(&mut fields)?)),
+        PATCH_CONFLICT => Err(Refusal::PatchConflict(take_text(&mut fields)?)),
+        OUTCOME_UNKNOWN => Err(Refusal::OutcomeUnknown(take_text(&mut fields)?)),
+        _ => return Err(Violation::Malformed("ANSWER code")),
+    };
+    fields.end()?;
+    Ok((Reply::Done(result), body))
+}
+
+/// How large the value of a reply is.
+#[must_use]
+pub fn value_bytes(reply: &Reply) -> usize {
+    match reply {
+        Reply::Done(Ok(
+            Outcome::Found(object) | Outcome::NotModified(object) | Outcome::Patched { object, .. },
+        )) => object.value.len(),
+        _ => 0,
+    }
+}
+
+/// The reply with the bytes that were still to come.
+#[must_use]
+pub fn with_value(mut reply: Reply, bytes: Bytes) -> Reply {
+    if let Reply::Done(Ok(
+        Outcome::Found(object) | Outcome::NotModified(object) | Outcome::Patched { object, .. },
+    )) = &mut reply
+    {
+        object.value = bytes;
+    }
+    reply
+}
+
+fn put_code(to: &mut Vec<u8>, code: u8) -> Option<Bytes> {
+    to.push(code);
+    None
+}
+
+fn put_text(to: &mut Vec<u8>, code: u8, text: &str) -> Option<Bytes> {
+    to.push(code);
+    put_short(to, cut(text, MAX_TEXT_BYTES).as_bytes());
+    None
+}
+
+fn take_text(fields: &mut Fields<'_>) -> Result<String, Violation> {
+    let length = usize::from(fields.u16()?);
+    if length > MAX_TEXT_BYTES {
+        return Err(Violation::OverLimit("text"));
+    }
+    let text = std::str::from_utf8(fields.take(length)?).map_err(fields.malformed())?;
+    Ok(text.into())
+}
+
+fn put_version(to: &mut Vec<u8>, code: u8, version: Version) -> Option<Bytes> {
+    to.push(code);
+    to.extend_from_slice(&version.to_bytes());
+    None
+}
+
+fn put_object(to: &mut Vec<u8>, code: u8, object: &Object, now: Timestamp) -> Option<Bytes> {
+    let mut flags = if object.expires_at.is_some() { HAS_EXPIRY } else { 0 };
+    flags |= if object.value.len() > INLINE_BYTES { BODY_FOLLOWS } else { 0 };
+    to.extend_from_slice(&[code, flags]);
+    to.extend_from_slice(&object.version.to_bytes());
+    if let Some(at) = object.expires_at {
+        to.extend_from_slice(&at.as_millis().saturating_sub(now.as_millis()).to_be_bytes());
+    }
+    put_content_type(to, &object.content_type);
+    put_value(to, &object.value)
+}
+
+fn take_object(fields: &mut Fields<'_>, limit: usize, now: Timestamp) -> Result<(Object, Body), Violation> {
+    let flags = fields.u8()?;
+    if flags & !(HAS_EXPIRY | BODY_FOLLOWS) != 0 {
+        return Err(Violation::Malformed("ANSWER flags"));
+    }
+    let version = Version::from_bytes(fields.array()?);
+    let expires_at = match flags & HAS_EXPIRY {
+        0 => None,
+        _ => Some(now + Duration::from_millis(fields.u64()?)),
+    };
+    let content_type = take_content_type(fields)?;
+    let (value, body) = take_value(fields, flags & BODY_FOLLOWS != 0, limit)?;
+    Ok((Object { value, content_type, version, expires_at }, body))
+}

@@ -1,0 +1,208 @@
+//! Members that do not know the stream, and servers that are no members.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request as HttpRequest, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use ringhold_ring::{Ttl, Version};
+
+use super::*;
+use crate::object::Tags;
+use crate::patch::PatchKind;
+
+type Answer = Response<Full<Bytes>>;
+type Seen = Arc<Mutex<Vec<(Method, String, HeaderMap, Bytes)>>>;
+
+/// A server that answers every request but the upgrade with what `answer` makes of it.
+async fn server(answer: impl Fn(&Method, &str) -> Answer + Send + Sync + 'static) -> (MemberAddress, Seen) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let member = MemberAddress::from(listener.local_addr().unwrap());
+    let (answer, seen) = (Arc::new(answer), Seen::default());
+    let log = Arc::clone(&seen);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (answer, seen) = (Arc::clone(&answer), Arc::clone(&log));
+            let service = service_fn(move |request: HttpRequest<Incoming>| {
+                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
+                async move {
+                    let (parts, body) = request.into_parts();
+                    let body = body.collect().await?.to_bytes();
+                    let reply = answer(&parts.method, parts.uri.path());
+                    seen.lock().push((parts.method, parts.uri.path().into(), parts.headers, body));
+                    Ok::<_, hyper::Error>(reply)
+                }
+            });
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+            );
+        }
+    });
+    (member, seen)
+}
+
+fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    for (name, value) in headers {
+        response.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    response
+}
+
+fn problem(status: u16, code: &str, detail: &str) -> Answer {
+    let body = serde_json::json!({ "code": code, "detail": detail }).to_string();
+    answer(status, &[("content-type", "application/problem+json")], &body)
+}
+
+const TAG: &str = "\"010203040506070809101112\"";
+
+fn version() -> Version {
+    Version::from_entity_tag(TAG.as_bytes()).unwrap()
+}
+
+const OURS: (&str, &str) = ("x-ringhold-member", "127.0.0.1:2");
+
+#[tokio::test]
+async fn a_member_without_the_stream_is_asked_in_plain_http() {
+    let (member, seen) = server(|method, path| match (method.as_str(), path) {
+        ("GET", "/internal/peer") => problem(404, "not-found", "no such path"),
+        ("GET", "/objects/there") => {
+            answer(200, &[OURS, ("etag", TAG), ("content-type", "text/plain"), ("x-ttl", "30")], "value")
+        }
+        ("GET", _) => problem(404, "not-found", "no such object"),
+        ("PUT", _) => answer(201, &[OURS, ("etag", TAG)], ""),
+        ("PATCH", "/objects/refused") => problem(409, "patch-conflict", "it is not a number"),
+        ("PATCH", _) => answer(200, &[OURS, ("etag", TAG)], "patched"),
+        _ => answer(204, &[OURS], ""),
+    })
+    .await;
+    let peers = peers();
+    let ask = async |name: &str, operation: &Operation| {
+        peers.execute(&member, &key(name), operation, PATIENCE).await.unwrap()
+    };
+    let Ok(Outcome::Found(object)) = ask("there", &get()).await else { panic!() };
+    let now = Timestamp::from_millis(1_000_000);
+    let expected = Object {
+        value: Bytes::from_static(b"value"),
+        content_type: ContentType::Text,
+        version: version(),
+        expires_at: Some(now + Duration::from_secs(30)),
+    };
+    assert_eq!(object, expected);
+    assert_eq!(ask("not there", &get()).await, Ok(Outcome::Missing));
+    let ttl = Some(Ttl::from_seconds(9).unwrap());
+    let if_match = Some(Tags::Of(vec![version()]));
+    let conditions = Conditions { if_match, if_none_match: Some(Tags::Any), ..Conditions::default() };
+    let stored = Operation::Put { value: "new".into(), content_type: ContentType::Json, ttl, conditions };
+    assert_eq!(ask("a/b c", &stored).await, Ok(Outcome::Created(version())));
+    let removed = Operation::Delete { conditions: Conditions::default() };
+    assert_eq!(ask("k", &removed).await, Ok(Outcome::Deleted));
+    let patch = Operation::Patch {
+        kind: PatchKind::Append,
+        document: "x".into(),
+        content_type: ContentType::Text,
+        ttl: None,
+        conditions: Conditions::default(),
+    };
+    assert!(matches!(ask("k", &patch).await, Ok(Outcome::Patched { created: false, .. })));
+    assert_eq!(ask("refused", &patch).await, Err(Refusal::PatchConflict("it is not a number".into())));
+
+    let seen = seen.lock();
+    let upgrades = seen.iter().filter(|(_, path, ..)| path == "/internal/peer").count();
+    assert_eq!(upgrades, 1, "that it does not know the stream is remembered");
+    let (_, _, headers, body) = seen.iter().find(|(_, path, ..)| path == "/objects/a/b%20c").unwrap();
+    assert_eq!(body, "new");
+    let expected = [
+        ("x-pp-datastore-behavior", "DISALLOW_FORWARDING"),
+        ("content-type", "application/json"),
+        ("x-ttl", "9"),
+        ("if-match", TAG),
+        ("if-none-match", "*"),
+    ];
+    for (name, value) in expected {
+        assert_eq!(headers.get(name).unwrap(), value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn plain_http_answers_become_refusals() {
+    let (member, _) = server(|_, path| match path {
+        "/objects/412" => problem(412, "precondition-failed", ""),
+        "/objects/413" => problem(413, "too-large", ""),
+        "/objects/507" => problem(507, "store-full", ""),
+        "/objects/unknown" => problem(503, "outcome-unknown", "it broke off"),
+        _ => problem(503, "draining", "soon gone"),
+    })
+    .await;
+    let peers = peers();
+    let ask = async |name: &str| peers.execute(&member, &key(name), &put("x"), PATIENCE).await;
+    assert_eq!(ask("412").await, Ok(Err(Refusal::PreconditionFailed)));
+    assert_eq!(ask("413").await, Ok(Err(Refusal::TooLarge { limit: 4 << 20 })));
+    assert_eq!(ask("507").await, Ok(Err(Refusal::StoreFull)));
+    assert_eq!(ask("unknown").await, Ok(Err(Refusal::OutcomeUnknown("it broke off".into()))));
+    assert!(matches!(ask("other").await, Err(PeerError::Lost(text)) if text.contains("503")));
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_member_is_told_apart() {
+    for status in [200, 201, 204, 404, 500] {
+        let (member, _) =
+            server(move |_, _| answer(status, &[("content-type", "text/html")], "<h1>Hi</h1>")).await;
+        let error = peers().execute(&member, &key("k"), &get(), PATIENCE).await.unwrap_err();
+        let PeerError::NotSent(text) = error else { panic!("{status}: {error}") };
+        assert!(text.contains("not a member of this ring"), "{status}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_access_is_not_tried_in_plain_http() {
+    let (member, seen) = server(|_, _| problem(403, "forbidden", "not a member")).await;
+    let error = peers().execute(&member, &key("k"), &put("x"), PATIENCE).await.unwrap_err();
+    assert!(matches!(&error, PeerError::NotSent(text) if text.contains("403")), "{error}");
+    assert_eq!(seen.lock().len(), 1);
+}
+
+#[tokio::test]
+async fn a_plain_member_is_probed_by_its_readiness() {
+    let ready = Arc::new(Mutex::new(200));
+    let status = Arc::clone(&ready);
+    let (member, _) = server(move |_, path| match path {
+        "/readyz" => answer(*status.lock(), &[], ""),
+        _ => problem(404, "not-found", ""),
+    })
+    .await;
+    let peers = peers();
+    assert_eq!(peers.probe(&member, PATIENCE).await.unwrap().state, MemberState::Ready);
+    *ready.lock() = 503;
+    assert_eq!(peers.probe(&member, PATIENCE).await.unwrap().state, MemberState::Starting);
+    *ready.lock() = 404;
+    assert!(peers.probe(&member, PATIENCE).await.is_err());
+}
+
+#[tokio::test]
+async fn the_upgrade_is_tried_again_after_a_minute() {
+    let (member, seen) = server(|_, _| problem(404, "not-found", "")).await;
+    let clock = Clock::manual(Timestamp::from_millis(1));
+    let us = Identity::new("test", address("127.0.0.1:1"), RingId::from_u64(7), 1, 1000, clock.clone());
+    let peers = Peers::new(Arc::new(us.unwrap()), Tcp);
+    let upgrades = || seen.lock().iter().filter(|(_, path, ..)| path == "/internal/peer").count();
+    for (minutes, expected) in [(0, 1), (0, 1), (1, 2), (0, 2)] {
+        clock.advance(Duration::from_secs(60 * minutes));
+        assert_eq!(peers.execute(&member, &key("k"), &get(), PATIENCE).await, Ok(Ok(Outcome::Missing)));
+        assert_eq!(upgrades(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_off() {
+    let (member, _) = server(|_, path| match path {
+        "/internal/peer" => problem(404, "not-found", ""),
+        _ => answer(200, &[OURS, ("etag", TAG)], &"x".repeat((4 << 20) + 1)),
+    })
+    .await;
+    let error = peers().execute(&member, &key("k"), &get(), PATIENCE).await.unwrap_err();
+    assert!(matches!(&error, PeerError::Lost(text) if text.contains("broke off")), "{error}");
+}
