@@ -39,6 +39,15 @@ fn the_openapi_document_lists_every_code_under_its_status() {
 }
 
 #[test]
+fn the_openapi_document_knows_every_kind_of_patch() {
+    let document = document();
+    let kinds = &document["paths"]["/objects/{key}"]["patch"]["requestBody"]["content"];
+    for kind in crate::patch::PatchKind::ACCEPT_PATCH.split(", ") {
+        assert!(kinds.get(kind).is_some(), "{kind}");
+    }
+}
+
+#[test]
 fn every_reference_in_the_openapi_document_leads_somewhere() {
     fn check(root: &Value, value: &Value) {
         match value {
