@@ -90,7 +90,8 @@ pub(super) fn without_body(response: Response<Body>) -> Response<Body> {
     let (mut head, body) = response.into_parts();
     let bodiless = head.status == StatusCode::NOT_MODIFIED || head.status == StatusCode::NO_CONTENT;
     if let (false, Some(length)) = (bodiless, body.size_hint().exact()) {
-        head.headers.insert(CONTENT_LENGTH, length.into());
+        // Whoever took the body off already has left its length.
+        head.headers.entry(CONTENT_LENGTH).or_insert(length.into());
     }
     Response::from_parts(head, Body::empty())
 }

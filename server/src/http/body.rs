@@ -219,3 +219,69 @@ async fn receive<'a>(
     bytes.shrink_to_fit();
     Ok(Received { bytes: bytes.into(), _share: share })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::sync::mpsc;
+
+    use super::super::answer::Body;
+    use super::*;
+
+    /// The body of `request` as a handler gets it, with how much of the budget is left meanwhile.
+    async fn receive(request: Vec<u8>) -> (Bytes, usize) {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let (sender, mut bodies) = mpsc::unbounded_channel();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let sender = sender.clone();
+            async move {
+                let budget = Budget::new(100 << 10);
+                let pause = Duration::from_secs(10);
+                let (head, incoming) = request.into_parts();
+                let mut upload = Upload::new(incoming, &head, pause);
+                let allowance = Allowance { max_bytes: 64 << 10, pause, budget: &budget };
+                let received = upload.receive(allowance).await.unwrap();
+                sender.send((received.bytes.clone(), budget.kibibytes.available_permits())).unwrap();
+                Ok::<_, Infallible>(Response::new(Body::empty()))
+            }
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(server), service));
+        client.write_all(&request).await.unwrap();
+        bodies.recv().await.unwrap()
+    }
+
+    fn announced(bytes: usize) -> Vec<u8> {
+        let head = format!("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: {bytes}\r\n\r\n");
+        [head.into_bytes(), vec![b'x'; bytes]].concat()
+    }
+
+    fn chunked(bytes: usize) -> Vec<u8> {
+        let head = "PUT / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let body = format!("1\r\nx\r\n{:x}\r\n{}\r\n0\r\n\r\n", bytes - 1, "x".repeat(bytes - 1));
+        [head.as_bytes(), body.as_bytes()].concat()
+    }
+
+    #[tokio::test]
+    async fn a_large_body_owns_exactly_its_own_memory() {
+        for request in [announced, chunked] {
+            let (body, _) = receive(request(COPIED_BYTES + 1)).await;
+            assert_eq!(body.len(), COPIED_BYTES + 1);
+            let owned = body.try_into_mut().expect("nobody else holds on to it");
+            assert_eq!(owned.capacity(), COPIED_BYTES + 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_its_length_of_the_budget_and_at_most_a_value_when_it_names_none() {
+        assert_eq!(receive(announced(COPIED_BYTES)).await.1, 100);
+        assert_eq!(receive(announced(10 << 10)).await.1, 90);
+        assert_eq!(receive(chunked(COPIED_BYTES)).await.1, 100);
+        assert_eq!(receive(chunked(10 << 10)).await.1, 36);
+    }
+}

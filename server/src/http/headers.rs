@@ -162,7 +162,7 @@ pub(super) fn parse_forwarding(text: &[u8]) -> Result<Forwarding, Code> {
     }
 }
 
-/// A date of HTTP. One before 1970 is taken as the first moment of it: nothing of ours is older.
+/// A date of HTTP, from 1970 on.
 pub(super) fn parse_date(text: &str) -> Option<Timestamp> {
     let date = httpdate::parse_http_date(text).ok()?;
     let since_epoch = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

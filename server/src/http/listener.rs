@@ -4,7 +4,9 @@
 //! the future of [`serve`] ends every one of this listener's.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
@@ -13,9 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::gathered::Gathered;
 use super::service::Exchange;
 use super::watched::{Protocol, Stall, Watch, Watched};
 
@@ -110,48 +114,83 @@ where
     let Ok(Ok((protocol, stream))) = opened else {
         return tracing::debug!("a connection ended, or waited too long, before its first request");
     };
-    let stream = TokioIo::new(stream);
-    match protocol {
+    let stream = Gathered::new(stream);
+    let io = TokioIo::new(stream.handle());
+    let ended = match protocol {
         Protocol::Http1 => {
-            let served = http1(&exchange).serve_connection(stream, exchange.service()).with_upgrades();
-            run(served, |served| served.graceful_shutdown(), protocol, &exchange, stopping).await;
+            let served = http1(&exchange).serve_connection(io, exchange.service()).with_upgrades();
+            let watch = watch(protocol, header_timeout);
+            run(served, |served| served.graceful_shutdown(), &stream, watch, &exchange, &stopping).await
         }
         Protocol::Http2 => {
-            let served = http2(&exchange).serve_connection(stream, exchange.service());
-            run(served, |served| served.graceful_shutdown(), protocol, &exchange, stopping).await;
+            let served = http2(&exchange).serve_connection(io, exchange.service());
+            let watch = watch(protocol, header_timeout);
+            run(served, |served| served.graceful_shutdown(), &stream, watch, &exchange, &stopping).await
         }
+    };
+    match ended {
+        Ended::Served => tokio::select! {
+            biased;
+            () = stream.finish() => {}
+            () = stopping.cancelled() => {}
+        },
+        Ended::Stalled(Stall::Head) => tracing::debug!("a request head did not end in time"),
+        Ended::Stalled(Stall::Idle) => tracing::debug!("a connection stood still for too long"),
     }
 }
 
-async fn run<C: Future<Output = hyper::Result<()>>>(
-    served: C,
-    finish: impl Fn(std::pin::Pin<&mut C>),
-    protocol: Protocol,
-    exchange: &Exchange,
-    stopping: CancellationToken,
-) {
-    let mut served = std::pin::pin!(served);
-    let period = (exchange.app.limits.header_timeout / TICKS_PER_TIMEOUT).max(Duration::from_millis(1));
+fn watch(protocol: Protocol, header_timeout: Duration) -> (Watch, Interval) {
+    let period = (header_timeout / TICKS_PER_TIMEOUT).max(Duration::from_millis(1));
     let idle_ticks = u32::try_from(IDLE_TIMEOUT.as_nanos() / period.as_nanos()).unwrap_or(u32::MAX);
-    let mut watch = Watch::new(protocol, TICKS_PER_TIMEOUT, idle_ticks);
-    let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    ticks.reset();
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    (Watch::new(protocol, TICKS_PER_TIMEOUT, idle_ticks), ticks)
+}
+
+/// How a connection came to its end.
+enum Ended {
+    Served,
+    Stalled(Stall),
+}
+
+async fn run<C, S>(
+    served: C,
+    finish: impl Fn(Pin<&mut C>),
+    stream: &Gathered<S>,
+    (mut watch, mut ticks): (Watch, Interval),
+    exchange: &Exchange,
+    stopping: &CancellationToken,
+) -> Ended
+where
+    C: Future<Output = hyper::Result<()>>,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut served = std::pin::pin!(served);
     let mut is_stopping = false;
     loop {
+        let step = std::future::poll_fn(|cx| match served.as_mut().poll(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(%error, "a connection broke");
+                Poll::Ready(())
+            }
+            // The connection waits for something: now its answers go out.
+            Poll::Pending => match stream.poll_send(cx) {
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(%error, "a connection broke");
+                    Poll::Ready(())
+                }
+                _ => Poll::Pending,
+            },
+        });
         tokio::select! {
             biased;
-            ended = served.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection broke");
+            () = step => return Ended::Served,
+            _ = ticks.tick() => {
+                if let Some(stall) = watch.tick(&exchange.activity) {
+                    return Ended::Stalled(stall);
                 }
-                return;
             }
-            _ = ticks.tick() => match watch.tick(&exchange.activity) {
-                None => {}
-                Some(Stall::Head) => return tracing::debug!("a request head did not end in time"),
-                Some(Stall::Idle) => return tracing::debug!("a connection stood still for too long"),
-            },
             () = stopping.cancelled(), if !is_stopping => {
                 is_stopping = true;
                 finish(served.as_mut());
@@ -164,7 +203,6 @@ fn http1(exchange: &Exchange) -> http1::Builder {
     let limits = &exchange.app.limits;
     let mut builder = http1::Builder::new();
     builder
-        .pipeline_flush(true)
         // A request that has arrived whole is carried out and answered, also to a client that has shut down its
         // sending side; without this a client's leaving would cut a write off half-way.
         .half_close(true)

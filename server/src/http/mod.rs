@@ -9,6 +9,7 @@
 mod answer;
 mod body;
 mod endpoints;
+mod gathered;
 mod headers;
 mod listener;
 mod objects;

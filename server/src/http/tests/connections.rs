@@ -1,1 +1,163 @@
-//! soon
+//! Connections: how many, how long, and how they end.
+
+use std::time::Duration;
+
+use super::{DEADLINE, Node};
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_their_order() {
+    let node = Node::start().await;
+    let mut client = node.connect().await;
+    let requests: String = (0..16)
+        .map(|at| match at % 2 {
+            0 => super::framed(&format!("PUT /objects/{at}\n\nvalue {at}")),
+            _ => super::framed(&format!("GET /objects/{}", at - 1)),
+        })
+        .collect();
+    client.send(requests.as_bytes()).await;
+    for at in 0..16 {
+        let response = client.response().await;
+        match at % 2 {
+            0 => assert_eq!(response.status, 201),
+            _ => assert_eq!(response.text(), format!("value {}", at - 1)),
+        }
+    }
+    assert!(client.is_usable().await);
+}
+
+#[tokio::test]
+async fn an_error_among_pipelined_requests_costs_no_other() {
+    let node = Node::start().await;
+    let mut client = node.connect().await;
+    let too_large = "x".repeat(100_001);
+    let requests: String = [
+        "PUT /objects/a\n\none".to_owned(),
+        format!("PUT /objects/b\n\n{too_large}"),
+        "POST /objects/a\n\nbody".to_owned(),
+        "PUT /objects/%zz\n\nbody".to_owned(),
+        "PUT /nowhere\n\nbody".to_owned(),
+        "GET /objects/a".to_owned(),
+    ]
+    .iter()
+    .map(|request| super::framed(request))
+    .collect();
+    client.send(requests.as_bytes()).await;
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(client.response().await.status);
+    }
+    assert_eq!(statuses, [201, 413, 405, 400, 404, 200]);
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_the_rest_of_the_next_request() {
+    let node = Node::start().await;
+    let mut client = node.connect().await;
+    let two = super::framed("PUT /objects/a\n\none") + &super::framed("GET /objects/a");
+    let (first, rest) = two.split_at(two.len() - 5);
+    client.send(first.as_bytes()).await;
+    assert_eq!(client.response().await.status, 201);
+    client.send(rest.as_bytes()).await;
+    assert_eq!(client.response().await.text(), "one");
+}
+
+#[tokio::test]
+async fn answers_before_a_malformed_request_arrive() {
+    let node = Node::start().await;
+    let mut client = node.connect().await;
+    let requests = super::framed("PUT /objects/a\n\none") + "\u{1}garbage\r\n\r\nmore garbage";
+    client.send(requests.as_bytes()).await;
+    assert_eq!(client.response().await.status, 201);
+    assert_eq!(client.response().await.status, 400);
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_connection_ends_when_the_client_says_so() {
+    let node = Node::start().await;
+    let mut client = node.connect().await;
+    assert_eq!(client.ask("GET /healthz\nConnection: close").await.status, 200);
+    assert!(client.is_closed().await);
+    let mut client = node.connect().await;
+    client.send(b"GET /healthz HTTP/1.0\r\n\r\n").await;
+    assert_eq!(client.response().await.status, 200);
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_client_that_has_shut_its_sending_side_is_still_answered() {
+    let node = Node::start().await;
+    let mut client = node.connect().await;
+    client.send(super::framed("PUT /objects/a\n\none").as_bytes()).await;
+    tokio::io::AsyncWriteExt::shutdown(&mut client.stream).await.unwrap();
+    assert_eq!(client.response().await.status, 201);
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_finish_its_head_is_cut_off() {
+    let node = Node::limited(|limits| limits.header_timeout = Duration::from_millis(200)).await;
+    for opening in ["", "G", "GET /healthz HTTP/1.1\r\nHost: t\r\nX-Slow"] {
+        let mut client = node.connect().await;
+        client.send(opening.as_bytes()).await;
+        assert!(client.is_closed().await, "{opening:?}");
+    }
+    let mut client = node.connect().await;
+    assert!(client.is_usable().await);
+    client.send(b"GET /he").await;
+    assert!(client.is_closed().await, "a later head has no more time than the first");
+}
+
+#[tokio::test]
+async fn an_idle_connection_outlives_the_time_for_a_head() {
+    let node = Node::limited(|limits| limits.header_timeout = Duration::from_millis(50)).await;
+    let mut idle = node.connect().await;
+    assert!(idle.is_usable().await);
+    // A second connection shows that the time for a head has passed, many times over.
+    for _ in 0..5 {
+        assert!(node.connect().await.is_closed().await);
+    }
+    assert!(idle.is_usable().await);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_others_to_end() {
+    let node = Node::limited(|limits| limits.max_connections = 1).await;
+    let mut first = node.connect().await;
+    assert!(first.is_usable().await);
+    let mut second = node.connect().await;
+    second.send(super::framed("GET /healthz").as_bytes()).await;
+    assert!(first.is_usable().await);
+    let early = tokio::time::timeout(Duration::from_millis(100), second.stream.readable()).await;
+    assert!(early.is_err(), "the second is not served while the first is there");
+    drop(first);
+    assert_eq!(second.response().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_node_that_stops_finishes_what_it_has_begun() {
+    let mut node = Node::start().await;
+    let mut idle = node.connect().await;
+    assert!(idle.is_usable().await);
+    let mut busy = node.connect().await;
+    busy.send(b"PUT /objects/a HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        .await;
+    assert_eq!(busy.head_response().await.status, 100);
+    node.shutdown.cancel();
+    assert!(idle.is_closed().await);
+    assert!(!node.serving.is_finished());
+    busy.send(b"body").await;
+    assert_eq!(busy.response().await.status, 201);
+    assert!(busy.is_closed().await);
+    tokio::time::timeout(DEADLINE, &mut node.serving).await.expect("it returns").unwrap();
+    assert!(tokio::net::TcpStream::connect(node.address).await.is_err());
+}
+
+#[tokio::test]
+async fn dropping_the_server_ends_every_connection() {
+    let node = Node::start().await;
+    let mut client = node.connect().await;
+    assert!(client.is_usable().await);
+    node.serving.abort();
+    assert!(client.is_closed().await);
+}
