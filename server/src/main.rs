@@ -1,3 +1,7 @@
-//! The `ringhold` program: a thin caller of the library.
+//! The `ringhold` program: a thin caller of the library and of the client.
 
-fn main() {}
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}
