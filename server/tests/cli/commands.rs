@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::support::{Node, Step, TAG, answer, found, nobody, problem, replaced};
 use crate::{against, ringhold, run, run_with_input};
 
-const CLUSTER: &str = r#"{"cluster":"shop","ring_id":"00ff","placement":"modulo","replicas":1,"self":"10.0.0.1:9999",
-    "incarnation":1,"version":"0.1.0","members":[{"address":"10.0.0.1:9999","health":"online","share":1.0,"self":true}],
+const CLUSTER: &str = r#"{"name":"shop","ring_id":"00ff","placement":"modulo","replicas":1,"member":"10.0.0.1:9999",
+    "incarnation":"01","version":"0.1.0","members":[{"address":"10.0.0.1:9999","health":"online","share":1.0,"is_self":true,"passes":0}],
     "store":{"objects":1,"bytes":100,"max_bytes":1024,"evicted":0,"expired":0}}"#;
 
 #[tokio::test(flavor = "multi_thread")]
