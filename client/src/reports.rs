@@ -63,14 +63,22 @@ pub enum MemberHealth {
     Other(String),
 }
 
-impl std::fmt::Display for MemberHealth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
+impl MemberHealth {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
             Self::Online => "online",
             Self::Damaged => "damaged",
             Self::Validating => "validating",
             Self::Other(text) => text,
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for MemberHealth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

@@ -3,6 +3,7 @@
 //! A request's way: [`http`] (or the receiving side of [`peer`]) -> [`routing`] -> [`owner`] -> [`store`], or one
 //! forward through [`peer`]. No step looks back.
 
+pub mod cli;
 pub mod clock;
 pub mod http;
 pub mod object;

@@ -1,7 +1,5 @@
-//! The `ringhold` program: a thin caller of the library and of the client.
-
-mod cli;
+//! The `ringhold` program: a thin caller of the library.
 
 fn main() -> std::process::ExitCode {
-    cli::main()
+    ringhold_server::cli::main()
 }

@@ -1,26 +1,27 @@
-//! `ringhold cluster`: a whole ring on this machine, one process a member.
+//! `ringhold cluster`: a whole ring of real processes on loopback, to try and to show.
 
-use std::num::NonZeroU16;
-
-use clap::Args;
+use std::net::Ipv4Addr;
 
 use super::Failure;
 
-/// Arguments of `ringhold cluster`.
-#[derive(Debug, Args)]
-pub struct ClusterArgs {
-    /// How many members the ring has
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..=64))]
+/// Run a whole ring of local processes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many nodes
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub nodes: u16,
-    /// The port of the first member; the others take the ports behind it
-    #[arg(long, value_name = "PORT", default_value = "9999")]
-    pub port: NonZeroU16,
-    /// A setting for every member, such as cluster.replicas=2; repeat it for more
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub settings: Vec<String>,
+    /// The loopback address to listen on
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    pub host: Ipv4Addr,
+    /// The first node's port; the others take the ones above it
+    #[arg(long, default_value_t = 9999)]
+    pub port: u16,
+    /// Set one value on every node; may be given several times
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
 }
 
-/// Carries it out.
-pub fn run(_args: ClusterArgs) -> Result<(), Failure> {
-    Err(Failure::failed("this build has no node to start a ring of"))
+/// Runs the ring until Ctrl-C.
+pub async fn run(_args: Args) -> Result<(), Failure> {
+    Err(Failure::general("this build has no node to start a ring of"))
 }

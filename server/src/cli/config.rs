@@ -19,15 +19,15 @@ pub enum ConfigCommand {
 pub struct CheckArgs {
     /// The configuration file, TOML or YAML [default: the RINGHOLD_CONFIG variable, or none]
     file: Option<PathBuf>,
-    /// A setting that wins over file and environment, such as store.max_bytes=1GiB; repeat it for more
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    settings: Vec<String>,
+    /// Set one value, above file and environment; may be given several times
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
 }
 
 /// Carries it out.
 pub fn run(command: ConfigCommand) -> Result<(), Failure> {
     match command {
-        ConfigCommand::Check(args) => output::print(load(args.file.as_deref(), &args.settings)?.to_toml()),
+        ConfigCommand::Check(args) => output::print(load(args.file.as_deref(), &args.set)?.to_toml()),
     }
 }
 
@@ -43,5 +43,5 @@ pub fn load(file: Option<&Path>, settings: &[String]) -> Result<Config, Failure>
         Some((name, value.into_string().ok()?))
     });
     let sources = Sources { file: file.or(named.as_deref()), environment, overrides: settings };
-    Config::load(sources).map_err(|error| Failure::failed(error.to_string()))
+    Config::load(sources).map_err(|error| Failure::general(error.to_string()))
 }

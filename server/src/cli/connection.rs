@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use ringhold_client::{Client, NodeUrl};
 
-use super::{Exit, Failure};
+use super::Failure;
 
 /// The variable that names nodes when `--node` does not, separated by commas.
 pub const NODES: &str = "RINGHOLD_NODES";
@@ -29,23 +29,20 @@ impl Connection {
     /// Carries `command` out with a client.
     pub fn run(self, command: impl AsyncFnOnce(Client) -> Result<(), Failure>) -> Result<(), Failure> {
         let client = self.client(std::env::var(NODES).ok().as_deref())?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-        runtime.block_on(command(client))
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command(client))
     }
 
     fn client(self, variable: Option<&str>) -> Result<Client, Failure> {
-        let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error.to_string());
         let mut nodes = self.nodes;
         if nodes.is_empty() {
             let given =
                 variable.unwrap_or_default().split(',').map(str::trim).filter(|node| !node.is_empty());
             let parsed: Result<Vec<NodeUrl>, _> = given.map(str::parse).collect();
-            nodes = parsed.map_err(|error| usage(&format_args!("{NODES}: {error}")))?;
+            nodes = parsed.map_err(|error| Failure::usage(format!("{NODES}: {error}")))?;
         }
         let builder = Client::builder().timeout(self.timeout).connect_timeout(self.timeout.min(CONNECT));
         let builder = if nodes.is_empty() { builder.nodes([DEFAULT_NODE]) } else { builder.nodes(nodes) };
-        builder.build().map_err(|error| usage(&error))
+        Ok(builder.build()?)
     }
 }
 
@@ -77,6 +74,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Exit;
 
     #[test]
     fn times_are_numbers_with_units() {

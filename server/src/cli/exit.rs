@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use ringhold_client::Error;
+use ringhold_client::{BuildError, Error};
 
 /// The codes, as `--help` shows them. `docs/cli.md` has the same table.
 pub const HELP: &str = "\
@@ -50,8 +50,13 @@ impl Failure {
     }
 
     /// Something failed that has nothing to do with the command line.
-    pub fn failed(message: impl Into<String>) -> Self {
+    pub fn general(message: impl Into<String>) -> Self {
         Self::new(Exit::Failed, message)
+    }
+
+    /// The command line makes no sense.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
     }
 
     /// There is no object under `key`.
@@ -90,5 +95,17 @@ impl From<Error> for Failure {
             _ => Exit::Failed,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::general(error.to_string())
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Self::usage(error.to_string())
     }
 }

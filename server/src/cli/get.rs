@@ -54,7 +54,7 @@ async fn to_stdout(object: &mut ObjectStream) -> Result<(), Failure> {
 
 async fn to_file(object: &mut ObjectStream, path: &Path) -> Result<(), Failure> {
     let unwritable =
-        |error: std::io::Error| Failure::failed(format!("cannot write {}: {error}", path.display()));
+        |error: std::io::Error| Failure::general(format!("cannot write {}: {error}", path.display()));
     let mut target = Target::open(path).map_err(unwritable)?;
     while let Some(chunk) = object.chunk().await? {
         target.file.write_all(&chunk).map_err(unwritable)?;

@@ -54,7 +54,7 @@ impl Input {
         let (mut reader, _) = self.open()?;
         let bytes = read_up_to(&mut reader, limit + 1).map_err(|error| unreadable(&name, &error))?;
         if bytes.len() > limit {
-            return Err(Failure::failed(format!("{name} is too large; a patch has at most {limit} bytes")));
+            return Err(Failure::general(format!("{name} is too large; a patch has at most {limit} bytes")));
         }
         Ok(bytes)
     }
@@ -86,7 +86,7 @@ impl Input {
 }
 
 fn unreadable(name: &str, error: &std::io::Error) -> Failure {
-    Failure::failed(format!("cannot read {name}: {error}"))
+    Failure::general(format!("cannot read {name}: {error}"))
 }
 
 fn read_up_to(reader: &mut impl Read, limit: usize) -> std::io::Result<Bytes> {

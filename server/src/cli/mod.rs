@@ -25,7 +25,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use connection::Connection;
-use exit::{Exit, Failure};
+use exit::Exit;
+pub(crate) use exit::Failure;
 
 /// A distributed hash-ring object store: one small process beside each node of an application.
 #[derive(Debug, Parser)]
@@ -41,9 +42,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a node of a ring.
-    Serve(serve::ServeArgs),
+    Serve(serve::Args),
     /// Run a whole ring on this machine, to try things out.
-    Cluster(cluster::ClusterArgs),
+    Cluster(cluster::Args),
     /// Read an object.
     Get(get::GetArgs),
     /// Store an object.
@@ -81,11 +82,16 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// A node uses every core; what only talks to one needs a single thread.
+fn on_all_cores(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}
+
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { connection, command } = cli;
     match command {
-        Command::Serve(args) => serve::run(args),
-        Command::Cluster(args) => cluster::run(args),
+        Command::Serve(args) => on_all_cores(serve::run(args)),
+        Command::Cluster(args) => on_all_cores(cluster::run(args)),
         Command::EncodeKey(args) => encode_key::run(&args),
         Command::Config(command) => config::run(command),
         Command::Completions(args) => completions::run(&args),

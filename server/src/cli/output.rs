@@ -12,14 +12,14 @@ pub fn print(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     let written = stdout.write_all(bytes.as_ref()).and_then(|()| stdout.flush());
     written.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::reader_gone(),
-        _ => Failure::failed(format!("cannot write to stdout: {error}")),
+        _ => Failure::general(format!("cannot write to stdout: {error}")),
     })
 }
 
 /// Writes a document for a script: JSON, indented, with a line end.
 pub fn print_json(document: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(document);
-    print(text.map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))? + "\n")
+    print(text.map_err(|error| Failure::general(format!("cannot write JSON: {error}")))? + "\n")
 }
 
 /// Rows of cells as lines of aligned columns; the last column is not padded.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::input::Input;
 use super::put::ConditionArgs;
-use super::{Exit, Failure, input, output};
+use super::{Failure, input, output};
 
 /// The largest patch document that is read, in bytes.
 const MAX_DOCUMENT_BYTES: usize = 64 << 20;
@@ -88,17 +88,22 @@ fn patch(args: &PatchArgs) -> Result<RawPatch, Failure> {
         (Some(document), kind) => return given(document, kind),
         (None, Kind::Counter) => match args.add.as_slice() {
             [amount] if args.remove.is_empty() => {
-                let amount = amount.parse().map_err(|_| usage("--add takes a whole number for a counter"))?;
+                let amount =
+                    amount.parse().map_err(|_| Failure::usage("--add takes a whole number for a counter"))?;
                 Counter::add(amount).document()?
             }
-            _ => return Err(usage("a counter takes one --add with a whole number, which may be negative")),
+            _ => {
+                return Err(Failure::usage(
+                    "a counter takes one --add with a whole number, which may be negative",
+                ));
+            }
         },
         (None, Kind::Set) => SetPatch::default()
             .with(args.add.iter().cloned())
             .without(args.remove.iter().cloned())
             .document()?,
         (None, _) => {
-            return Err(usage(
+            return Err(Failure::usage(
                 "--add and --remove are for --kind counter and --kind set; give a document instead",
             ));
         }
@@ -115,10 +120,6 @@ fn given(document: &str, kind: Kind) -> Result<RawPatch, Failure> {
     };
     let content_type = if is_typed && kind == Kind::Append { "text/plain" } else { kind.content_type() };
     Ok(RawPatch { content_type: content_type.into(), document: bytes })
-}
-
-fn usage(message: &str) -> Failure {
-    Failure::new(Exit::Usage, message)
 }
 
 /// The new value; what was appended to is not shown, it may be long and need not be text.

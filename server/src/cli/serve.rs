@@ -1,23 +1,21 @@
-//! `ringhold serve`: a node of a ring.
+//! `ringhold serve`: one node, until it is told to stop.
 
 use std::path::PathBuf;
 
-use clap::Args;
-
 use super::Failure;
 
-/// Arguments of `ringhold serve`.
-#[derive(Debug, Args)]
-pub struct ServeArgs {
+/// Run one node.
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// The configuration file, TOML or YAML [default: the RINGHOLD_CONFIG variable, or none]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// A setting that wins over file and environment, such as store.max_bytes=1GiB; repeat it for more
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub settings: Vec<String>,
+    /// Set one value, above file and environment; may be given several times
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
 }
 
-/// Carries it out.
-pub fn run(_args: ServeArgs) -> Result<(), Failure> {
-    Err(Failure::failed("this build has no node to serve"))
+/// Runs the node; ends when it has stopped.
+pub async fn run(_args: Args) -> Result<(), Failure> {
+    Err(Failure::general("this build has no node to serve"))
 }

@@ -1,6 +1,9 @@
 //! Files and pipes of any size, and files that are never half written.
 
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::support::{Node, Step, TAG, answer, found, problem, replaced};
 use crate::{against, names, ringhold, run, run_with_input};
@@ -110,4 +113,56 @@ async fn a_device_is_written_to_and_not_replaced() {
     let (run, _node) = against(unwritable, &["get", "k", "-o", "/nonexistent/file"]).await;
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("cannot write /nonexistent/file: "), "{}", run.stderr);
+}
+
+/// Waits until `holds`, and fails the test when it does not within a generous time.
+async fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(tokio::time::Instant::now() < deadline, "waited too long until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_get_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("value");
+    let whole = found(pattern());
+    let node = Node::start([Step::Hang(whole[..whole.len() / 2].to_vec())]).await;
+    let mut command =
+        ringhold(&["get", "k", "--node", &node.address.to_string(), "-o", file.to_str().unwrap()]);
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let has_begun = || {
+        let unfinished = names(directory.path()).into_iter().next();
+        unfinished.is_some_and(|name| {
+            std::fs::metadata(directory.path().join(name)).is_ok_and(|file| file.len() > 0)
+        })
+    };
+    wait_until("something is written", has_begun).await;
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(names(directory.path()), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_ends_a_put_whose_pipe_stays_open() {
+    let node = Node::start([Step::Early(problem(413, "too-large"))]).await;
+    let mut command = ringhold(&["put", "k", "--node", &node.address.to_string()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let output = tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // The program may have ended before it has read all of this.
+        let _ = stdin.write_all(&vec![b'x'; 2 << 20]);
+        // The pipe is open until the program has ended.
+        let output = child.wait_with_output().unwrap();
+        drop(stdin);
+        output
+    });
+    let output = tokio::time::timeout(Duration::from_secs(20), output).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("too-large"));
 }
