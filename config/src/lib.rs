@@ -61,10 +61,17 @@ impl Config {
 }
 
 impl Default for Config {
-    /// One node, plain, `127.0.0.1:9999`, one copy. `store.max_bytes` is 1 GiB here; [`Config::load`] replaces
-    /// it by a quarter of the machine's memory.
+    /// [`Config::alone`] on `127.0.0.1:9999`.
     fn default() -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], 9999));
+        Self::alone(SocketAddr::from(([127, 0, 0, 1], 9999)))
+    }
+}
+
+impl Config {
+    /// One node, plain, one copy, listening on `address`. `store.max_bytes` is 1 GiB here; [`Config::load`]
+    /// replaces it by a quarter of the machine's memory.
+    #[must_use]
+    pub fn alone(address: SocketAddr) -> Self {
         Self {
             node: Node { address: address.into() },
             cluster: Cluster {

@@ -1,1 +1,29 @@
-//! Whole rings as real processes: the harness that starts, kills and pauses them.
+//! Whole rings as real processes: the harness that starts, kills and pauses them, and talks to them from outside.
+//!
+//! - [`Ring`]: some members on loopback addresses of their own, and everything done to them.
+//! - [`Member`]: one process, its HTTP interface and its logs.
+//! - [`RawConnection`]: bytes on a socket, for requests that no client library would send.
+//! - [`wait_until`]: the only way to wait: for a condition, with a deadline.
+//!
+//! A ring that is dropped kills its processes; when a test has failed, it prints their logs first.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness fails a test by panicking"
+)]
+
+mod http;
+mod loopback;
+mod member;
+mod program;
+mod raw;
+mod ring;
+mod wait;
+
+pub use http::{Answer, Request};
+pub use member::{Location, Member};
+pub use raw::{RawAnswer, RawConnection};
+pub use ring::{Ring, RingBuilder, Way};
+pub use wait::{wait_until, within};

@@ -65,3 +65,6 @@ impl std::fmt::Debug for Digest {
         write!(f, "Digest({self})")
     }
 }
+
+#[cfg(test)]
+mod tests;

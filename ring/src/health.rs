@@ -18,7 +18,7 @@ pub struct HealthPolicy {
     pub probe_interval: Duration,
     /// How long a damaged member rests before its first probe; after pass `n` it rests `rest / n`.
     pub rest: Duration,
-    /// How many probes in a row a damaged member must pass.
+    /// How many probes in a row a damaged member must pass; zero is taken as one.
     pub validation_passes: u32,
 }
 
@@ -105,7 +105,9 @@ enum Standing {
 }
 
 impl Health {
-    /// All `members` online, the first probes due at once. `me` is never probed and never damaged.
+    /// All `members` of a ring online, the first probes due at once. `me` is never probed and never damaged.
+    ///
+    /// Every method that takes a [`MemberIndex`] panics when it comes from another, longer ring.
     #[must_use]
     pub fn new(members: usize, me: MemberIndex, policy: HealthPolicy, now: Timestamp) -> Self {
         let member = Member { standing: Standing::Online, probe_at: Some(now), attempt: 0 };
@@ -212,3 +214,6 @@ impl Member {
         self.attempt = self.attempt.wrapping_add(1);
     }
 }
+
+#[cfg(test)]
+mod tests;

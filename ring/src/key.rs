@@ -1,4 +1,6 @@
-//! A key: 1 to 1024 bytes of UTF-8 without control characters. Past the constructors nothing is checked again.
+//! A key: the name of an object, as text and as it stands in a URI path.
+//!
+//! Invariant: 1 to 1024 bytes of UTF-8 without control characters. Past the constructors nothing is checked again.
 
 use std::borrow::Cow;
 
@@ -97,10 +99,23 @@ impl<'a> Key<'a> {
         Self::new(percent_decode_str(path).decode_utf8().map_err(|_| KeyError::NotUtf8)?)
     }
 
-    /// The key as it is written in a URI path.
+    /// The key as it is written in a URI path; [`Key::from_path`] gives it back.
+    ///
+    /// A client may remove the segments `.` and `..` from a path before it sends it (RFC 3986 section 5.2.4), and
+    /// `../cluster` must not become another resource: a key with such a segment has its `/` written as `%2F`. The
+    /// keys `.` and `..` themselves become `%2E` and `%2E%2E`, which clients that follow the WHATWG URL standard
+    /// remove all the same.
     #[must_use]
     pub fn to_path(&self) -> Cow<'_, str> {
-        utf8_percent_encode(&self.0, PATH).into()
+        let path: Cow<'_, str> = utf8_percent_encode(&self.0, PATH).into();
+        match &*path {
+            "." => "%2E".into(),
+            ".." => "%2E%2E".into(),
+            text if text.split('/').any(|segment| matches!(segment, "." | "..")) => {
+                text.replace('/', "%2F").into()
+            }
+            _ => path,
+        }
     }
 
     /// The key's text.
@@ -145,3 +160,6 @@ impl std::fmt::Display for Key<'_> {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

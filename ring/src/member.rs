@@ -1,14 +1,13 @@
-//! Members: their addresses, their order, and the ring they form.
+//! A member's address, and the order of addresses that the ring is built on.
 //!
-//! The order uses no DNS: IP addresses numerically before names, then port. So every node that is given the
-//! same members, in any order, puts them in the same one.
+//! The order uses no DNS: IPv4 numerically, then IPv6 numerically, then names, then port. So every node that is
+//! given the same members, in any order, puts them in the same one. (Repose orders what DNS answers, takes
+//! addresses for signed numbers and does not look at ports: rings that mix 10.x with 192.168.x, or have two
+//! members on one host, are ordered otherwise there.)
+//!
+//! Invariant: an address that was parsed has one spelling; `address.to_string().parse()` gives it back.
 
-use std::net::IpAddr;
-
-use crate::{Digest, Placement, PreferenceList};
-
-/// The most members a ring may have.
-pub const MAX_MEMBERS: usize = 1024;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Where a member is reached: `host:port`, the host an IP address (IPv6 in brackets) or a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,10 +34,15 @@ pub enum MemberAddressError {
     BadPort(String),
     /// Neither an IP address nor a host name.
     #[error(
-        "\"{0}\" is neither an IP address nor a host name (letters, digits, '-', '.', at most 253 bytes); \
-         an IPv6 address stands in brackets"
+        "\"{0}\" names neither an IP address nor a host (letters, digits, '-', '_', '.', at most 253 bytes); an \
+         IPv6 address stands in brackets"
     )]
     BadHost(String),
+    /// An address at which no single machine is reached: unspecified, multicast or broadcast.
+    #[error(
+        "\"{0}\" is not the address of one machine; give the address at which the others reach this member"
+    )]
+    NotOneMachine(String),
 }
 
 impl MemberAddress {
@@ -71,48 +75,64 @@ impl std::str::FromStr for MemberAddress {
     type Err = MemberAddressError;
 
     fn from_str(text: &str) -> Result<Self, MemberAddressError> {
-        let (host, port) = text.rsplit_once(':').ok_or_else(|| MemberAddressError::NoPort(text.into()))?;
-        if host.contains(':') && !host.starts_with('[') {
-            return Err(MemberAddressError::BadHost(text.into()));
-        }
-        let port = match port.parse() {
-            Ok(port) if port != 0 && port_is_plain(text) => port,
-            _ => return Err(MemberAddressError::BadPort(text.into())),
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => return Err(MemberAddressError::NoPort(text.into())),
         };
         let host = Host::parse(host).ok_or_else(|| MemberAddressError::BadHost(text.into()))?;
-        Ok(Self { host, port })
+        let port = parse_port(port).ok_or_else(|| MemberAddressError::BadPort(text.into()))?;
+        match &host {
+            Host::Ip(ip) if !is_one_machine(*ip) => Err(MemberAddressError::NotOneMachine(text.into())),
+            _ => Ok(Self { host, port }),
+        }
     }
 }
 
 /// `u16::from_str` takes `+1` and `007`; an address has one spelling.
-fn port_is_plain(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(_, port)| port.starts_with(|first: char| matches!(first, '1'..='9')))
+fn parse_port(text: &str) -> Option<u16> {
+    text.starts_with(|first| matches!(first, '1'..='9')).then(|| text.parse().ok())?
+}
+
+fn is_one_machine(ip: IpAddr) -> bool {
+    !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 impl Host {
+    /// An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) is the IPv4 address, a name is lower case.
     fn parse(text: &str) -> Option<Self> {
         if let Some(inner) = text.strip_prefix('[') {
-            let ip: std::net::Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
+            let ip: Ipv6Addr = inner.strip_suffix(']')?.parse().ok()?;
             return Some(Self::Ip(IpAddr::V6(ip).to_canonical()));
         }
-        if let Ok(ip) = text.parse::<std::net::Ipv4Addr>() {
+        if let Ok(ip) = text.parse::<Ipv4Addr>() {
             return Some(Self::Ip(ip.into()));
         }
-        let label = |label: &str| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        };
-        let numeric =
-            text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
-        (text.len() <= 253 && !numeric && text.split('.').all(label))
-            .then(|| Self::Name(text.to_ascii_lowercase().into()))
+        is_name(text).then(|| Self::Name(text.to_ascii_lowercase().into()))
     }
 }
 
-impl From<std::net::SocketAddr> for MemberAddress {
-    fn from(address: std::net::SocketAddr) -> Self {
+/// A host name by RFC 1123 section 2.1, with `_` allowed because container networks use it. A last label that is a
+/// number makes it a misspelt IPv4 address: `10.1`, `10.0.0.256` and `0x7f000001` are no names.
+fn is_name(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = text.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || hexadecimal.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    text.len() <= 253 && !is_number && text.split('.').all(label)
+}
+
+impl From<SocketAddr> for MemberAddress {
+    /// The member at this address; an IPv6 address's flow label and scope are not part of it.
+    ///
+    /// For sockets that are bound or connected. What a person wrote is parsed instead: here a port 0 or an
+    /// unspecified address, which no other member could reach, is not refused.
+    fn from(address: SocketAddr) -> Self {
         Self { host: Host::Ip(address.ip().to_canonical()), port: address.port() }
     }
 }
@@ -139,173 +159,5 @@ impl<'de> serde::Deserialize<'de> for MemberAddress {
     }
 }
 
-/// A member's place in the sorted member list of one [`Ring`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MemberIndex(u16);
-
-impl MemberIndex {
-    pub(crate) fn new(index: usize) -> Self {
-        debug_assert!(index < MAX_MEMBERS);
-        Self(index as u16)
-    }
-
-    /// The index as a number, from 0.
-    #[must_use]
-    pub const fn as_usize(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// What two nodes must agree on to send keys to the same places: a hash of members, placement and replicas.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RingId(u64);
-
-impl RingId {
-    /// The id as a number, as it travels between members.
-    #[must_use]
-    pub const fn as_u64(self) -> u64 {
-        self.0
-    }
-
-    /// An id that another member sent.
-    #[must_use]
-    pub const fn from_u64(id: u64) -> Self {
-        Self(id)
-    }
-}
-
-impl std::fmt::Display for RingId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl std::fmt::Debug for RingId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "RingId({self})")
-    }
-}
-
-/// The configured members in their order, and how keys are placed on them. It never changes; a new
-/// configuration makes a new ring.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ring {
-    members: Vec<MemberAddress>,
-    seeds: Vec<u64>,
-    placement: Placement,
-    replicas: usize,
-    id: RingId,
-}
-
-/// Why members do not form a ring.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RingError {
-    /// No member at all.
-    #[error("a ring has at least one member")]
-    NoMembers,
-    /// More than [`MAX_MEMBERS`].
-    #[error("a ring has at most {MAX_MEMBERS} members, not {0}")]
-    TooManyMembers(usize),
-    /// The same address twice.
-    #[error("member {0} is listed twice; list each member once")]
-    Duplicate(MemberAddress),
-    /// `replicas` is zero or more than there are members.
-    #[error("replicas is {replicas}; with {members} members it is 1 to {members}")]
-    BadReplicas {
-        /// What was asked for.
-        replicas: usize,
-        /// How many members there are.
-        members: usize,
-    },
-}
-
-impl Ring {
-    /// A ring of these members, in any order; each key has `replicas` home members.
-    ///
-    /// # Errors
-    /// [`RingError`] for an empty or over-long list, a duplicate, or more replicas than members.
-    pub fn new(
-        members: impl IntoIterator<Item = MemberAddress>,
-        placement: Placement,
-        replicas: usize,
-    ) -> Result<Self, RingError> {
-        let mut members: Vec<_> = members.into_iter().collect();
-        members.sort_unstable();
-        if members.is_empty() {
-            return Err(RingError::NoMembers);
-        }
-        if members.len() > MAX_MEMBERS {
-            return Err(RingError::TooManyMembers(members.len()));
-        }
-        if let Some([twice, _]) = members.array_windows().find(|[one, other]| one == other) {
-            return Err(RingError::Duplicate(twice.clone()));
-        }
-        if !(1..=members.len()).contains(&replicas) {
-            return Err(RingError::BadReplicas { replicas, members: members.len() });
-        }
-        let seeds = members.iter().map(|member| first_word(&member.to_string())).collect();
-        let names: Vec<_> = members.iter().map(ToString::to_string).collect();
-        let id = RingId(first_word(&format!("{}|{placement}|{replicas}", names.join(","))));
-        Ok(Self { members, seeds, placement, replicas, id })
-    }
-
-    /// How many members there are: 1 to [`MAX_MEMBERS`].
-    #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a ring is never empty")]
-    pub const fn len(&self) -> usize {
-        self.members.len()
-    }
-
-    /// Every member, in order.
-    pub fn members(&self) -> impl ExactSizeIterator<Item = (MemberIndex, &MemberAddress)> {
-        self.members.iter().enumerate().map(|(index, member)| (MemberIndex::new(index), member))
-    }
-
-    /// The address of a member of this ring.
-    ///
-    /// # Panics
-    /// When the index comes from another, longer ring.
-    #[must_use]
-    pub fn address(&self, index: MemberIndex) -> &MemberAddress {
-        &self.members[index.as_usize()]
-    }
-
-    /// Where a member stands, if it is one.
-    #[must_use]
-    pub fn index_of(&self, address: &MemberAddress) -> Option<MemberIndex> {
-        self.members.binary_search(address).ok().map(MemberIndex::new)
-    }
-
-    /// How keys are placed.
-    #[must_use]
-    pub const fn placement(&self) -> Placement {
-        self.placement
-    }
-
-    /// How many home members a key has.
-    #[must_use]
-    pub const fn replicas(&self) -> usize {
-        self.replicas
-    }
-
-    /// What must be equal on every member.
-    #[must_use]
-    pub const fn id(&self) -> RingId {
-        self.id
-    }
-
-    /// All members in `digest`'s order of preference; the first [`Ring::replicas`] are its home members.
-    #[must_use]
-    pub fn preference_list(&self, digest: Digest) -> PreferenceList<'_> {
-        PreferenceList::new(self, digest)
-    }
-
-    pub(crate) fn seeds(&self) -> &[u64] {
-        &self.seeds
-    }
-}
-
-fn first_word(text: &str) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *Digest::of(text.as_bytes()).as_bytes();
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,28 @@
 //! The rule that turns a digest into a preference list: every member, the most preferred first.
 //!
-//! A list is an iterator that allocates nothing: who asks for the owner pays for one step.
+//! A list is an iterator that allocates nothing: who asks for the owner pays for one step. Both rules are part of
+//! what members agree on (see [`crate::RingId`]): to change one is to make a new placement with a new name.
 
-use crate::Digest;
-use crate::member::{MAX_MEMBERS, MemberIndex, Ring};
+use std::iter::FusedIterator;
+
+use crate::set::MemberSet;
+use crate::{Digest, MemberIndex, Ring};
 
 /// How keys are given to members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Placement {
-    /// Digest modulo the number of members, repeated on what is left (Repose's addressing).
+    /// Digest modulo the number of members, repeated on what is left. The owner is the one of Repose's addressing
+    /// over all members, and with some of them damaged the one of Repose's addressing after taking out, one by
+    /// one, those that stood in the way. So only the keys of damaged members move; in Repose most of all keys do.
+    ///
+    /// First and second entries are spread evenly. From the third on a share can be a third off the mean
+    /// (with four members the third entries are 1 : 2 : 2 : 1), because a remainder modulo 4 determines the one
+    /// modulo 2.
     #[default]
     Modulo,
-    /// Highest random weight (Thaler and Ravishankar, 1998): a change of one member in n moves 1/n of the keys.
+    /// Highest random weight (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998): a
+    /// change of one member in n moves 1/n of the keys, and only to or from that member.
     Rendezvous,
 }
 
@@ -47,29 +57,26 @@ impl std::str::FromStr for Placement {
 }
 
 /// Every member of a ring once, in one key's order of preference.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PreferenceList<'a> {
     ring: &'a Ring,
-    digest: Digest,
-    taken: Taken,
+    left: usize,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    Modulo { value: i128, taken: MemberSet },
+    Rendezvous { scores: Scores, below: u64 },
 }
 
 impl<'a> PreferenceList<'a> {
     pub(crate) fn new(ring: &'a Ring, digest: Digest) -> Self {
-        Self { ring, digest, taken: Taken::default() }
-    }
-
-    /// The digest's remainder selects among the members not yet taken, in their sorted order.
-    fn next_by_modulo(&self, left: usize) -> usize {
-        let remainder = self.digest.value().rem_euclid(left as i128) as usize;
-        self.taken.nth_free(remainder)
-    }
-
-    fn next_by_weight(&self) -> Option<usize> {
-        let seeds = self.ring.seeds().iter().enumerate();
-        let free = seeds.filter(|(index, _)| !self.taken.contains(*index));
-        // On equal weights the member that sorts first is preferred: `max_by_key` keeps the last, so reversed.
-        free.rev().max_by_key(|(_, seed)| weight(self.digest, **seed)).map(|(index, _)| index)
+        let rule = match ring.placement() {
+            Placement::Modulo => Rule::Modulo { value: digest.value(), taken: MemberSet::EMPTY },
+            Placement::Rendezvous => Rule::Rendezvous { scores: Scores::of(digest), below: u64::MAX },
+        };
+        Self { ring, left: ring.len(), rule }
     }
 }
 
@@ -77,64 +84,90 @@ impl Iterator for PreferenceList<'_> {
     type Item = MemberIndex;
 
     fn next(&mut self) -> Option<MemberIndex> {
-        let left = self.ring.len() - self.taken.count;
-        let index = match self.ring.placement() {
-            _ if left == 0 => return None,
-            Placement::Modulo => self.next_by_modulo(left),
-            Placement::Rendezvous => self.next_by_weight()?,
+        if self.left == 0 {
+            return None;
+        }
+        let member = match &mut self.rule {
+            Rule::Modulo { value, taken } => {
+                let member = MemberIndex::new(taken.nth_absent(remainder(*value, self.left)));
+                taken.insert(member);
+                member
+            }
+            Rule::Rendezvous { scores, below } => {
+                let lower = scores.all(self.ring).map(|score| if score < *below { score } else { 0 });
+                *below = lower.fold(0, u64::max);
+                member_of(*below)
+            }
         };
-        self.taken.insert(index);
-        Some(MemberIndex::new(index))
+        self.left -= 1;
+        Some(member)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.ring.len() - self.taken.count;
-        (left, Some(left))
+        (self.left, Some(self.left))
     }
 }
 
 impl ExactSizeIterator for PreferenceList<'_> {}
+impl FusedIterator for PreferenceList<'_> {}
 
-/// Mixes a digest with a member's seed; the finalizer is SplitMix64's, which spreads every input bit.
-fn weight(digest: Digest, seed: u64) -> u64 {
-    let value = digest.value() as u128;
-    let mut mixed = (value as u64) ^ ((value >> 64) as u64).rotate_left(32) ^ seed;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
-/// The members already listed: one bit each, so that a list needs no allocation.
-#[derive(Debug, Default)]
-struct Taken {
-    words: [u64; MAX_MEMBERS / 64],
-    count: usize,
-}
-
-impl Taken {
-    fn contains(&self, index: usize) -> bool {
-        self.words[index / 64] & 1 << (index % 64) != 0
-    }
-
-    fn insert(&mut self, index: usize) {
-        self.words[index / 64] |= 1 << (index % 64);
-        self.count += 1;
-    }
-
-    /// The index of the `nth` member that is not taken, counting from zero.
-    fn nth_free(&self, nth: usize) -> usize {
-        let mut left = nth;
-        for (at, word) in self.words.iter().enumerate() {
-            let free = word.count_zeros() as usize;
-            if left < free {
-                let mut bits = !word;
-                for _ in 0..left {
-                    bits &= bits - 1;
-                }
-                return at * 64 + bits.trailing_zeros() as usize;
-            }
-            left -= free;
+/// The first of `members` in `digest`'s preference list, and its rank there, from 0. Nothing when the set is empty.
+pub(crate) fn first_among(ring: &Ring, digest: Digest, members: &MemberSet) -> Option<(usize, MemberIndex)> {
+    match ring.placement() {
+        Placement::Modulo => {
+            ring.preference_list(digest).enumerate().find(|(_, member)| members.contains(*member))
         }
-        unreachable!("the caller asks for fewer members than are free")
+        // Walking the list would weigh every member again at each step; this weighs them twice, however many
+        // are not in the set.
+        Placement::Rendezvous => {
+            let scores = Scores::of(digest);
+            let masked = scores.all(ring).enumerate().map(|(at, score)| (score, score & members.mask(at)));
+            let (first, found) = masked.fold((0, 0), |(a, b), (c, d)| (u64::max(a, c), u64::max(b, d)));
+            let rank =
+                if first == found { 0 } else { scores.all(ring).filter(|score| *score > found).count() };
+            (found != 0).then(|| (rank, member_of(found)))
+        }
     }
 }
+
+/// `value` modulo `members`, never negative.
+fn remainder(value: i128, members: usize) -> usize {
+    value.rem_euclid(members as i128) as usize
+}
+
+/// The scores that one digest gives to members: the higher is preferred, and no two are equal.
+#[derive(Clone, Copy, Debug)]
+struct Scores(u64);
+
+/// The lowest bits of a score tell whose it is: on equal weights the member that sorts first is preferred.
+const PLACE: u64 = 0x7ff;
+const _: () = assert!(crate::MAX_MEMBERS as u64 <= PLACE, "no score may be zero: zero means nobody");
+
+impl Scores {
+    const fn of(digest: Digest) -> Self {
+        let value = digest.value() as u128;
+        Self(value as u64 ^ ((value >> 64) as u64).rotate_left(32))
+    }
+
+    /// Every member's score, in the order of members.
+    fn all(self, ring: &Ring) -> impl Iterator<Item = u64> {
+        let places = (0..=PLACE).rev();
+        ring.seeds().iter().zip(places).map(move |(seed, place)| self.weight(*seed) & !PLACE | place)
+    }
+
+    /// The output function of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
+    /// 2014), which lets every bit of digest and seed change every bit of the weight with even chance.
+    const fn weight(self, seed: u64) -> u64 {
+        let mut mixed = self.0 ^ seed;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+fn member_of(score: u64) -> MemberIndex {
+    MemberIndex::new((PLACE - (score & PLACE)) as usize)
+}
+
+#[cfg(test)]
+mod tests;

@@ -86,3 +86,6 @@ impl std::str::FromStr for Ttl {
         Self::from_seconds(digits.parse().map_err(|_| TtlError)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,15 @@
 //! Which of two writes is the later one: a hybrid logical clock (Kulkarni et al., 2014).
 //!
-//! A version is milliseconds, a counter within the millisecond, and the writer. It is unique as long as no
-//! member uses one twice, and later than every version its writer had seen; so it is a strong entity tag too.
+//! A version is 48 bits of milliseconds, 16 bits of counter and 32 bits of writer. The counter runs over into the
+//! milliseconds when a clock stands still. Invariant: a member never hands out a version twice, and each is later
+//! than every version that the member had seen; so a version is a strong entity tag too.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::{MemberAddress, Timestamp};
 
+/// How many writes of one millisecond are told apart before the clock runs ahead of `now`.
 const COUNTER_BITS: u32 = 16;
 
 /// The order of writes. Compare with `<` and `>`; there is no other rule for conflicts.
@@ -157,7 +159,7 @@ impl VersionClock {
     /// The next version: later than all before, and not before `now`.
     #[must_use]
     pub fn next(&self, now: Timestamp) -> Version {
-        let floor = now.as_millis() << COUNTER_BITS;
+        let floor = now.as_millis().saturating_mul(1 << COUNTER_BITS);
         let step = |last: u64| floor.max(last.saturating_add(1));
         let last = self.last.update(Ordering::AcqRel, Ordering::Acquire, step);
         Version { time: step(last), writer: self.writer }
@@ -176,3 +178,6 @@ impl VersionClock {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,31 +1,131 @@
 //! "Local, forward, or stand in?": asks the view; nothing else decides.
+//!
+//! Invariants: a request is sent to one member at a time, and the member that receives it executes it. No
+//! request waits longer than `cluster.peer_timeout` plus [`GRACE`] on other members, however many of them fail.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use ringhold_ring::Key;
+use ringhold_ring::{Digest, Key, Role, View};
+use tokio::time::Instant;
+use tracing::debug;
 
-use crate::object::{Answer, Forwarding, Operation, Route};
+use crate::membership::Membership;
+use crate::object::{Answer, Forwarding, Operation, Outcome, Refusal, Route};
 use crate::owner::Owner;
+use crate::peer::{self, Handler, MemberState, PeerError, Peers};
+
+/// What is left for the next in the preference list when the first member took all of `cluster.peer_timeout`.
+pub const GRACE: Duration = Duration::from_millis(100);
 
 /// The door to the ring's objects: for listeners, for members' streams and for the program that embeds a node.
 #[derive(Clone, Debug)]
-pub struct Objects {
-    owner: Arc<Owner>,
-    me: Bytes,
+pub struct Objects(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    owner: Owner,
+    membership: Arc<Membership>,
+    peers: Arc<Peers>,
+    peer_timeout: Duration,
 }
 
 impl Objects {
-    /// Objects that are all at home here.
+    /// Objects of the ring that `membership` knows, of which `owner` holds this node's.
     #[must_use]
-    pub fn local(owner: Arc<Owner>, me: Bytes) -> Self {
-        Self { owner, me }
+    pub fn new(owner: Owner, membership: Arc<Membership>, peers: Arc<Peers>, peer_timeout: Duration) -> Self {
+        Self(Arc::new(Parts { owner, membership, peers, peer_timeout }))
+    }
+
+    /// What this node itself holds.
+    #[must_use]
+    pub fn owner(&self) -> &Owner {
+        &self.0.owner
     }
 
     /// Carries `operation` out at the member that owns `key`, wherever that is.
     pub async fn execute(&self, key: &Key<'_>, operation: Operation, forwarding: Forwarding) -> Answer {
-        let _ = forwarding;
-        let result = self.owner.execute(key, operation).await;
-        Answer { result, member: self.me.clone(), route: Route::Local }
+        let digest = key.digest();
+        let here = {
+            let view = self.0.membership.view();
+            let executes = forwarding == Forwarding::Disallowed || view.lookup(digest).member == view.me();
+            executes.then(|| route_here(&view, digest))
+        };
+        match here {
+            Some(route) => self.execute_here(key, operation, route).await,
+            // Boxed, so that the future of a request that is executed here stays small.
+            None => Box::pin(self.forward(key, digest, operation)).await,
+        }
+    }
+
+    async fn execute_here(&self, key: &Key<'_>, operation: Operation, route: Route) -> Answer {
+        let result = self.0.owner.execute(key, operation).await;
+        Answer { result, member: self.0.membership.own_label(), route }
+    }
+
+    async fn forward(&self, key: &Key<'_>, digest: Digest, operation: Operation) -> Answer {
+        let parts = &*self.0;
+        let mut timeout = parts.peer_timeout;
+        let last = Instant::now() + parts.peer_timeout + GRACE;
+        loop {
+            let view = Arc::clone(&parts.membership.view());
+            let lookup = view.lookup(digest);
+            if lookup.member == view.me() || timeout.is_zero() {
+                let route = route_here(&view, digest);
+                return self.execute_here(key, operation, route).await;
+            }
+            let address = view.ring().address(lookup.member);
+            let failure = match parts.peers.execute(address, key, &operation, timeout).await {
+                Ok(result) => {
+                    let route = if lookup.role == Role::Owner { Route::Forwarded } else { Route::StandIn };
+                    return Answer { result, member: parts.membership.label(lookup.member), route };
+                }
+                Err(failure) => failure,
+            };
+            debug!(%key, member = %address, %failure, "forward failed");
+            parts.membership.damage(lookup.member, &failure.to_string());
+            if matches!(failure, PeerError::Lost(_)) && !operation.is_repeatable() {
+                let why = format!("{address} did not answer, and may have executed it ({failure})");
+                let result = Err(Refusal::OutcomeUnknown(why));
+                return Answer {
+                    result,
+                    member: parts.membership.label(lookup.member),
+                    route: Route::Forwarded,
+                };
+            }
+            timeout = parts.peer_timeout.min(last.saturating_duration_since(Instant::now()));
+        }
+    }
+}
+
+/// How a request that this node executes got to it, whatever sent it here.
+fn route_here(view: &View, digest: Digest) -> Route {
+    if view.is_home(digest, view.me()) { Route::Local } else { Route::StandIn }
+}
+
+/// What comes in on a member's stream is executed here, whoever owns the key: one hop at most.
+impl Handler for Objects {
+    async fn execute(&self, request: peer::Request) -> Result<Outcome, Refusal> {
+        self.0.owner.execute(&request.key, request.operation).await
+    }
+
+    fn state(&self) -> MemberState {
+        self.0.membership.own_state()
+    }
+}
+
+#[cfg(test)]
+impl Objects {
+    /// The objects of a ring whose only member is `me`.
+    pub(crate) fn alone(owner: Owner, me: &str) -> Self {
+        let cluster = ringhold_config::Config::default().cluster;
+        let clock = crate::clock::Clock::manual(ringhold_ring::Timestamp::default());
+        let address: ringhold_ring::MemberAddress = me.parse().unwrap();
+        let ring = ringhold_ring::Ring::new([address.clone()], cluster.placement, 1).unwrap();
+        let index = ring.index_of(&address).unwrap();
+        let identity = peer::Identity::new("test", address, ring.id(), 1, 1 << 20, clock.clone()).unwrap();
+        let peers = Arc::new(Peers::new(Arc::new(identity), peer::Tcp));
+        let membership = Arc::new(Membership::new(ring, index, &cluster, Arc::clone(&peers), clock));
+        Self::new(owner, membership, peers, cluster.peer_timeout)
     }
 }

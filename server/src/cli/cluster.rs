@@ -1,27 +1,238 @@
 //! `ringhold cluster`: a whole ring of real processes on loopback, to try and to show.
+//!
+//! Every node's standard input is a pipe from here: when this process ends, however it ends, they stop too.
 
-use std::net::Ipv4Addr;
+use std::io::{IsTerminal, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use ringhold_client::{Client, ClusterReport, MemberAddress};
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
 
 use super::Failure;
+
+const READY_WITHIN: Duration = Duration::from_secs(15);
+const STOPPED_WITHIN: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Run a whole ring of local processes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How many nodes
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub nodes: u16,
+    nodes: u16,
     /// The loopback address to listen on
     #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
-    pub host: Ipv4Addr,
+    host: Ipv4Addr,
     /// The first node's port; the others take the ones above it
     #[arg(long, default_value_t = 9999)]
-    pub port: u16,
+    port: u16,
     /// Set one value on every node; may be given several times
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
-    pub set: Vec<String>,
+    set: Vec<String>,
 }
 
 /// Runs the ring until Ctrl-C.
-pub async fn run(_args: Args) -> Result<(), Failure> {
-    Err(Failure::general("this build has no node to start a ring of"))
+///
+/// # Errors
+/// A port that is in use, a value that no node takes, a node that does not become ready.
+pub async fn run(args: Args) -> Result<(), Failure> {
+    let addresses = free_addresses(&args)?;
+    let folder = tempfile::Builder::new().prefix("ringhold-").tempdir()?;
+    let mut nodes = Vec::with_capacity(addresses.len());
+    for address in &addresses {
+        nodes.push(LocalNode::start(*address, &addresses, folder.path(), &args.set)?);
+    }
+    let ended = tokio::select! {
+        ended = show(&mut nodes, folder.path()) => ended,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    };
+    stop(nodes).await;
+    ended
+}
+
+async fn show(nodes: &mut [LocalNode], folder: &Path) -> Result<(), Failure> {
+    for node in nodes.iter_mut() {
+        node.wait_until_ready().await?;
+    }
+    print!("{}", introduction(nodes, folder));
+    watch(nodes).await
+}
+
+/// Ports that nothing listens on now; a node that loses the race for one says so itself.
+fn free_addresses(args: &Args) -> Result<Vec<SocketAddr>, Failure> {
+    if !args.host.is_loopback() {
+        return Err(Failure::usage(format!(
+            "{} is not a loopback address; a local ring is for this machine",
+            args.host
+        )));
+    }
+    let mut addresses = Vec::with_capacity(usize::from(args.nodes));
+    for number in 0..args.nodes {
+        let port = args.port.checked_add(number).filter(|port| *port != 0).ok_or_else(|| {
+            Failure::usage(format!(
+                "{} nodes do not fit above port {}; choose a lower --port",
+                args.nodes, args.port
+            ))
+        })?;
+        let address = SocketAddr::from((args.host, port));
+        TcpListener::bind(address).map_err(|why| {
+            Failure::general(format!(
+                "cannot listen on {address}: {why}; stop the program that does, or choose other ports with --port"
+            ))
+        })?;
+        addresses.push(address);
+    }
+    Ok(addresses)
+}
+
+struct LocalNode {
+    address: SocketAddr,
+    config: PathBuf,
+    log: PathBuf,
+    process: Child,
+    client: Client,
+}
+
+impl LocalNode {
+    fn start(
+        address: SocketAddr,
+        all: &[SocketAddr],
+        folder: &Path,
+        set: &[String],
+    ) -> Result<Self, Failure> {
+        let config = folder.join(format!("node-{}.toml", address.port()));
+        let log = folder.join(format!("node-{}.log", address.port()));
+        let members: Vec<_> = all.iter().map(|member| format!("\"{member}\"")).collect();
+        let text =
+            format!("[node]\naddress = \"{address}\"\n\n[cluster]\nmembers = [{}]\n", members.join(", "));
+        std::fs::write(&config, text)?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("serve").arg("--stop-at-stdin-end").arg("--config").arg(&config);
+        command.args(set.iter().flat_map(|value| ["--set", value]));
+        let process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log)?)
+            .kill_on_drop(true)
+            .spawn()?;
+        let client = Client::new([format!("http://{address}")])?;
+        Ok(Self { address, config, log, process, client })
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<(), Failure> {
+        let deadline = Instant::now() + READY_WITHIN;
+        while !matches!(self.client.readyz().await, Ok(true)) {
+            if let Some(status) = self.process.try_wait()? {
+                let said = std::fs::read_to_string(&self.log).unwrap_or_default();
+                return Err(Failure::general(format!(
+                    "node {} ended ({status}): {}",
+                    self.address,
+                    said.trim()
+                )));
+            }
+            if Instant::now() > deadline {
+                return Err(Failure::general(format!(
+                    "node {} is not ready after {READY_WITHIN:?}; its log is {}",
+                    self.address,
+                    self.log.display()
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+}
+
+async fn stop(nodes: Vec<LocalNode>) {
+    let stopping = nodes.into_iter().map(|mut node| async move {
+        drop(node.process.stdin.take());
+        let _ = tokio::time::timeout(STOPPED_WITHIN, node.process.wait()).await;
+    });
+    futures_util::future::join_all(stopping).await;
+    eprintln!("all nodes have stopped");
+}
+
+fn introduction(nodes: &[LocalNode], folder: &Path) -> String {
+    let address = |number: usize| nodes[number % nodes.len()].address;
+    let last = &nodes[nodes.len() - 1];
+    let mut text =
+        format!("A ring of {} nodes; configuration and logs are in {}\n\n", nodes.len(), folder.display());
+    for node in nodes {
+        text += &format!("  http://{}  pid {}\n", node.address, node.process.id().unwrap_or_default());
+    }
+    text += &format!(
+        "
+Store through one node, read through another, patch through the third, ask where it lives:
+
+  curl -i -X PUT  http://{first}/objects/greeting -H 'Content-Type: text/plain' -d 'hello'
+  curl -i         http://{second}/objects/greeting
+  curl -i -X PATCH http://{third}/objects/greeting -H 'Content-Type: text/plain' -d ', world'
+  curl            http://{first}/cluster/locate/greeting
+
+Kill a node and go on; start it again to see it return:
+
+  kill -9 {pid}
+  {program} serve --config {config}
+
+Ctrl-C stops all of it.
+
+",
+        first = address(0),
+        second = address(1),
+        third = address(2),
+        pid = last.process.id().unwrap_or_default(),
+        program = std::env::current_exe().unwrap_or_else(|_| "ringhold".into()).display(),
+        config = last.config.display(),
+    );
+    text
+}
+
+/// One line a member: rewritten in place on a terminal, printed on change elsewhere.
+async fn watch(nodes: &mut [LocalNode]) -> Result<(), Failure> {
+    let terminal = std::io::stdout().is_terminal();
+    let mut shown: Vec<String> = Vec::new();
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        ticks.tick().await;
+        let lines = look(nodes).await;
+        let mut out = std::io::stdout().lock();
+        if terminal {
+            if !shown.is_empty() {
+                write!(out, "\x1b[{}A", shown.len())?;
+            }
+            lines.iter().try_for_each(|line| writeln!(out, "\x1b[2K{line}"))?;
+        } else {
+            let changed = lines.iter().enumerate().filter(|(index, line)| shown.get(*index) != Some(line));
+            changed.map(|(_, line)| line).try_for_each(|line| writeln!(out, "{line}"))?;
+        }
+        out.flush()?;
+        shown = lines;
+    }
+}
+
+async fn look(nodes: &mut [LocalNode]) -> Vec<String> {
+    let reports = futures_util::future::join_all(nodes.iter().map(|node| async {
+        tokio::time::timeout(LOOK_EVERY / 2, node.client.cluster()).await.ok().and_then(Result::ok)
+    }))
+    .await;
+    nodes.iter().zip(&reports).map(|(node, own)| line(node, own.as_ref(), &reports)).collect()
+}
+
+fn line(node: &LocalNode, own: Option<&ClusterReport>, all: &[Option<ClusterReport>]) -> String {
+    let address = MemberAddress::from(node.address);
+    let others = all.iter().flatten().filter(|report| report.member != address);
+    let seen = others.flat_map(|report| &report.members).filter(|member| member.address == address);
+    let mut healths: Vec<_> = seen.map(|member| member.health.as_str()).collect();
+    healths.sort_unstable();
+    healths.dedup();
+    let health = if healths.is_empty() { "alone".to_owned() } else { healths.join("/") };
+    let holds = match own {
+        Some(report) => format!("{} objects, {} bytes", report.store.objects, report.store.bytes),
+        None => "does not answer".to_owned(),
+    };
+    format!("  {:<16} {health:<20} {holds}", node.address)
 }

@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use ringhold_client::{BuildError, Error};
 
+use crate::StartError;
+use crate::telemetry::LogError;
+
 /// The codes, as `--help` shows them. `docs/cli.md` has the same table.
 pub const HELP: &str = "\
 Exit codes:
@@ -107,5 +110,17 @@ impl From<std::io::Error> for Failure {
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::general(error.to_string())
+    }
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Self {
+        Self::general(error.to_string())
     }
 }

@@ -1,1 +1,84 @@
-//! Listeners, object handlers, the Repose dialect, and the endpoints about the node.
+//! The HTTP side of a node: its listeners, the object API, the Repose dialect, and the endpoints about the node.
+//!
+//! - [`serve`] accepts connections and speaks HTTP/1.1 and HTTP/2 on them.
+//! - `objects` and `repose` translate requests into operations for [`Objects`], each in its own dialect.
+//! - [`report`] holds the documents about the node; [`problem`] the catalogue of errors.
+//!
+//! Nothing here knows where an object lives or how it is kept: `routing` and everything behind it do.
+
+mod answer;
+mod body;
+mod endpoints;
+mod headers;
+mod listener;
+mod objects;
+pub mod problem;
+mod range;
+pub mod report;
+mod repose;
+mod service;
+#[cfg(test)]
+mod tests;
+mod watched;
+
+use std::sync::Arc;
+
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use ringhold_config::Limits;
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::routing::Objects;
+use body::Budget;
+use report::NodeStatus;
+
+pub use answer::Body;
+pub use endpoints::PEER_PROTOCOL;
+pub use listener::{IDLE_TIMEOUT, serve};
+
+/// Takes over a connection that a member has opened; it must not block.
+pub type AcceptMember = Arc<dyn Fn(TokioIo<Upgraded>) + Send + Sync>;
+
+/// What the listeners of one node share.
+pub struct App {
+    objects: Objects,
+    status: Arc<dyn NodeStatus>,
+    clock: Clock,
+    limits: Limits,
+    max_object_bytes: usize,
+    accept_member: AcceptMember,
+    connections: Arc<Semaphore>,
+    bodies: Budget,
+}
+
+impl App {
+    /// An app whose limits hold over all listeners that serve it.
+    #[must_use]
+    pub fn new(
+        objects: Objects,
+        status: Arc<dyn NodeStatus>,
+        clock: Clock,
+        limits: &Limits,
+        max_object_bytes: usize,
+        accept_member: AcceptMember,
+    ) -> Self {
+        let connections = limits.max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            objects,
+            status,
+            clock,
+            limits: limits.clone(),
+            max_object_bytes,
+            accept_member,
+            connections: Arc::new(Semaphore::new(connections)),
+            bodies: Budget::new(limits.max_body_bytes_in_flight),
+        }
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -57,7 +57,8 @@ impl Owner {
                 let _turn = self.order.turn(key).await;
                 let current = self.current_for_write(key, &conditions)?;
                 let now = self.clock.now();
-                let patched = patch::apply(kind, current.as_ref(), &document, &content_type, now)?;
+                let limit = self.settings.max_object_bytes;
+                let patched = patch::apply(kind, current.as_ref(), &document, &content_type, now, limit)?;
                 self.put_patched(key, current.as_ref(), patched, ttl, now)
             }
         }
@@ -121,7 +122,6 @@ impl Owner {
         ttl: Option<Ttl>,
         now: Timestamp,
     ) -> Result<Outcome, Refusal> {
-        self.check_size(patched.value.len())?;
         let expires_at = match (current, ttl) {
             (Some(current), None) => current.expires_at,
             (_, ttl) => self.expiry(ttl, now),
@@ -153,6 +153,7 @@ impl From<PatchError> for Refusal {
         match error {
             PatchError::Malformed(why) => Self::MalformedPatch(why),
             PatchError::Conflict(why) => Self::PatchConflict(why),
+            PatchError::TooLarge { limit } => Self::TooLarge { limit },
         }
     }
 }

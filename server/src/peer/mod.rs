@@ -1,1 +1,30 @@
 //! Talking to members: the framed stream, its messages, probes.
+//!
+//! [`Peers`] is the asking side, [`serve`] the answering one; a stream carries requests one way only. Nothing here
+//! decides where a request belongs, and nothing here is HTTP but the way in (`dial`) and the way to members that
+//! do not know the stream (`plain_http`). Invariant: [`PeerError::NotSent`] means that nothing was executed.
+//!
+//! - `frame`, `message`, `handshake`: the format, as pure functions; `proto-docs/member-stream.md` is its page.
+//! - `outbox`: what is to be written, small frames before pieces of large values. `body`: what is being put together.
+//! - `connection`: the asking end of a stream. `serve`: the answering end.
+//! - `dial`, `pool`: opening streams, keeping them, reopening them.
+
+mod body;
+mod connection;
+mod dial;
+pub mod frame;
+mod handshake;
+mod identity;
+pub mod message;
+mod outbox;
+mod plain_http;
+mod pool;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+pub use dial::{Connect, MemberStream, PATH, PROTOCOL, Tcp, wants_stream};
+pub use handshake::{HandshakeError, Hello};
+pub use identity::{ClusterNameError, Identity, MemberState, ProbeAnswer};
+pub use pool::{PeerError, Peers};
+pub use serve::{Handler, Request, ServeError, serve};

@@ -1,0 +1,244 @@
+//! One member: a process, its HTTP interface, its logs.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use reqwest::Client;
+use ringhold_ring::Key;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::http::{Request, client, http2_client};
+use crate::raw::RawConnection;
+use crate::wait::wait_until;
+
+/// How long a member may take to start, or to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How much of a log is shown when a test has failed.
+const SHOWN_LINES: usize = 60;
+
+/// A member of a ring under test.
+#[derive(Debug)]
+pub struct Member {
+    address: SocketAddr,
+    directory: PathBuf,
+    arguments: Vec<String>,
+    http: Client,
+    http2: Client,
+    child: Option<Child>,
+}
+
+/// Where a key lives, as a member says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The MD5 of the key, in hexadecimal.
+    pub digest: String,
+    /// Its UUID form.
+    pub uuid: String,
+    /// Who executes requests for it now.
+    pub owner: String,
+    /// Its home members.
+    pub homes: Vec<String>,
+    /// All members, the most preferred first.
+    pub preference_list: Vec<String>,
+}
+
+impl Member {
+    /// A member that is not started yet. Its files go to `directory`, which exists.
+    pub(crate) fn new(address: SocketAddr, directory: PathBuf, arguments: Vec<String>) -> Self {
+        Self { address, directory, arguments, http: client(), http2: http2_client(), child: None }
+    }
+
+    /// The address it listens on and is known by.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A request to it; `target` is a path, with a query if there is one.
+    pub fn request(&self, method: &str, target: &str) -> Request {
+        Request::new(&self.http, method, &self.url(target))
+    }
+
+    /// The same over HTTP/2.
+    pub fn http2(&self, method: &str, target: &str) -> Request {
+        Request::new(&self.http2, method, &self.url(target))
+    }
+
+    /// A request for an object.
+    ///
+    /// # Panics
+    /// When `key` is not a key.
+    pub fn object(&self, method: &str, key: &str) -> Request {
+        self.request(method, &format!("/objects/{}", Key::new(key).expect("a key").to_path()))
+    }
+
+    /// A connection to it.
+    pub async fn connect(&self) -> RawConnection {
+        RawConnection::open(self.address).await
+    }
+
+    fn url(&self, target: &str) -> String {
+        format!("http://{}{target}", self.address)
+    }
+
+    /// Where it says that `key` lives.
+    ///
+    /// # Panics
+    /// When it does not say it completely.
+    pub async fn locate(&self, key: &str) -> Location {
+        let path = format!("/cluster/locate/{}", Key::new(key).expect("a key").to_path());
+        let answer = self.request("GET", &path).send().await;
+        answer.assert_status(200);
+        let json = answer.json();
+        let text =
+            |name: &str| json[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}")).to_owned();
+        let list = |name: &str| {
+            let elements = json[name].as_array().unwrap_or_else(|| panic!("no {name} in {json}")).iter();
+            elements.map(|element| element.as_str().expect("an address").to_owned()).collect()
+        };
+        Location {
+            digest: text("digest"),
+            uuid: text("uuid"),
+            owner: text("owner"),
+            homes: list("homes"),
+            preference_list: list("preference_list"),
+        }
+    }
+
+    /// How it sees the member at `address`: `online`, `damaged`, `validating`; none when it does not answer.
+    pub async fn sees(&self, address: SocketAddr) -> Option<String> {
+        let answer = self.request("GET", "/cluster").try_send().await.ok()?;
+        let report = answer.json();
+        let members = report["members"].as_array()?;
+        let member = members.iter().find(|member| member["address"] == address.to_string())?;
+        member["health"].as_str().map(Into::into)
+    }
+
+    /// The memory that its process has, in bytes.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process().id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+        line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
+    }
+
+    /// Everything it has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("stderr")).unwrap_or_default()
+    }
+
+    /// Whether its process runs, paused or not.
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Starts the process, and does not wait for it.
+    pub(crate) fn spawn(&mut self, program: &Path) {
+        assert!(self.child.is_none(), "{} runs already", self.address);
+        // What an earlier process said is no sign of this one; what it logged is kept.
+        let stdout = File::create(self.directory.join("stdout")).expect("the directory is ours");
+        let log = File::options().create(true).append(true).open(self.directory.join("stderr"));
+        let log = log.expect("the directory is ours");
+        let mut command = Command::new(program);
+        command.args(["serve", "--config"]).arg(self.directory.join("ring.toml"));
+        for variable in std::env::vars_os().map(|(name, _)| name) {
+            if variable.to_string_lossy().starts_with("RINGHOLD_") {
+                command.env_remove(variable);
+            }
+        }
+        command.args(&self.arguments).stdin(Stdio::null()).stdout(stdout).stderr(log);
+        self.child = Some(command.spawn().expect("the program starts"));
+    }
+
+    /// Waits until it has said that it is ready, and its own `/readyz` says so too.
+    pub(crate) async fn wait_until_ready(&mut self) {
+        let line = format!("ringhold is ready on {}", self.address);
+        let what = format!("{} to be ready", self.address);
+        wait_until(PATIENCE, &what, async || {
+            assert!(self.is_running(), "{} has ended while starting:\n{}", self.address, self.log());
+            let said = std::fs::read_to_string(self.directory.join("stdout")).unwrap_or_default();
+            let ready = self.request("GET", "/readyz").try_send().await;
+            said.lines().any(|said| said == line) && ready.is_ok_and(|answer| answer.status == 200)
+        })
+        .await;
+    }
+
+    /// Ends the process at once (SIGKILL): nothing of it is left when this returns.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it is ours to kill");
+        child.wait().expect("it is our child");
+    }
+
+    /// Stops the process without ending it (SIGSTOP): its sockets stay open and nobody answers.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a paused process go on (SIGCONT).
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Asks the process to end (SIGTERM), and waits for it.
+    ///
+    /// # Panics
+    /// When it does not run, or does not end.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        let mut child = self.child.take().expect("it runs");
+        let mut status = None;
+        let what = format!("{} to stop", self.address);
+        wait_until(PATIENCE, &what, async || {
+            status = child.try_wait().expect("it is our child");
+            status.is_some()
+        })
+        .await;
+        status.expect("it has ended")
+    }
+
+    fn process(&self) -> &Child {
+        self.child.as_ref().expect("it runs")
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(self.process());
+        kill_process(pid, signal).expect("it is ours to signal");
+    }
+
+    fn print_log(&self) {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        let shown = lines.get(lines.len().saturating_sub(SHOWN_LINES)..).unwrap_or_default();
+        eprintln!("---- {} ----\n{}", self.address, shown.join("\n"));
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.print_log();
+        }
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

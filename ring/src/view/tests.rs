@@ -1,0 +1,176 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::{HealthPolicy, Placement, Timestamp};
+
+const BOTH: [Placement; 2] = [Placement::Modulo, Placement::Rendezvous];
+
+fn ring(members: usize, placement: Placement, replicas: usize) -> Arc<Ring> {
+    let addresses = (1..=members).map(|port| format!("10.0.0.1:{port}").parse().unwrap());
+    Arc::new(Ring::new(addresses, placement, replicas).unwrap())
+}
+
+fn view(ring: &Arc<Ring>, me: usize, damaged: &[usize]) -> View {
+    let (me, now) = (MemberIndex::new(me), Timestamp::default());
+    let mut health = Health::new(ring.len(), me, HealthPolicy::default(), now);
+    for member in damaged {
+        let _ = health.failed(MemberIndex::new(*member), now);
+    }
+    View::new(Arc::clone(ring), me, &health)
+}
+
+fn digests(count: usize) -> impl Iterator<Item = Digest> {
+    (0..count).map(|number| Digest::of(format!("key-{number}").as_bytes()))
+}
+
+fn places(members: impl Iterator<Item = MemberIndex>) -> Vec<usize> {
+    members.map(MemberIndex::as_usize).collect()
+}
+
+#[test]
+fn with_every_member_online_the_first_home_is_the_owner() {
+    for placement in BOTH {
+        let ring = ring(5, placement, 2);
+        for view in [view(&ring, 3, &[]), View::all_online(Arc::clone(&ring), MemberIndex::new(3))] {
+            for digest in digests(500) {
+                let first = ring.preference_list(digest).next().unwrap();
+                assert_eq!(view.lookup(digest), Lookup { member: first, role: Role::Owner });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_home_member_behind_a_damaged_one_is_the_owner_and_others_stand_in() {
+    let ring = ring(5, Placement::Modulo, 2);
+    let digest = Digest::of(b"object-key");
+    assert_eq!(places(ring.preference_list(digest)), [1, 3, 0, 2, 4]);
+    let lookup = |damaged: &[usize]| {
+        let Lookup { member, role } = view(&ring, 4, damaged).lookup(digest);
+        (member.as_usize(), role)
+    };
+    assert_eq!(lookup(&[]), (1, Role::Owner));
+    assert_eq!(lookup(&[0, 2, 3]), (1, Role::Owner));
+    assert_eq!(lookup(&[1]), (3, Role::Owner));
+    assert_eq!(lookup(&[1, 3]), (0, Role::StandIn));
+    assert_eq!(lookup(&[1, 3, 0]), (2, Role::StandIn));
+    assert_eq!(lookup(&[0, 1, 2, 3]), (4, Role::StandIn));
+}
+
+#[test]
+fn a_member_cut_off_from_all_others_serves_every_key_itself() {
+    for placement in BOTH {
+        let ring = ring(4, placement, 2);
+        let view = view(&ring, 2, &[0, 1, 3]);
+        let me = view.me();
+        for digest in digests(500) {
+            let role = if view.is_home(digest, me) { Role::Owner } else { Role::StandIn };
+            assert_eq!(view.lookup(digest), Lookup { member: me, role });
+        }
+    }
+}
+
+#[test]
+fn with_one_member_damaged_only_its_keys_move() {
+    for placement in BOTH {
+        let ring = ring(6, placement, 1);
+        let whole = View::all_online(Arc::clone(&ring), MemberIndex::new(0));
+        let without = view(&ring, 0, &[4]);
+        for digest in digests(5_000) {
+            let (before, after) = (whole.lookup(digest).member, without.lookup(digest).member);
+            assert_eq!(before != after, before == MemberIndex::new(4));
+        }
+    }
+}
+
+#[test]
+fn homes_are_the_same_in_any_health() {
+    for placement in BOTH {
+        let ring = ring(6, placement, 3);
+        let (healthy, ill) = (view(&ring, 0, &[]), view(&ring, 0, &[1, 2, 3, 4, 5]));
+        for digest in digests(500) {
+            let homes = places(healthy.homes(digest));
+            assert_eq!(homes, places(ring.preference_list(digest).take(3)));
+            assert_eq!(homes, places(ill.homes(digest)));
+            for (member, _) in ring.members() {
+                assert_eq!(ill.is_home(digest, member), homes.contains(&member.as_usize()));
+            }
+        }
+    }
+}
+
+#[test]
+fn stand_ins_are_the_addressable_rest_of_the_preference_list() {
+    let ring = ring(5, Placement::Modulo, 2);
+    let digest = Digest::of(b"object-key");
+    assert_eq!(places(view(&ring, 4, &[]).stand_ins(digest)), [0, 2, 4]);
+    assert_eq!(places(view(&ring, 4, &[1, 3, 0]).stand_ins(digest)), [2, 4]);
+    assert_eq!(places(view(&ring, 1, &[0, 2, 3, 4]).stand_ins(digest)), []);
+}
+
+#[test]
+fn a_view_says_who_is_addressable() {
+    let ring = ring(3, Placement::Modulo, 1);
+    let view = view(&ring, 1, &[0, 1]);
+    let addressable = ring.members().map(|(member, _)| view.is_addressable(member)).collect::<Vec<_>>();
+    assert_eq!(addressable, [false, true, true], "self is always addressable");
+}
+
+/// Repose's choice when members fail one after the other: while the modulus over those left points at a damaged
+/// member, that member is taken out.
+fn by_repose(digest: Digest, members: usize, damaged: &[usize]) -> usize {
+    let mut left: Vec<usize> = (0..members).collect();
+    loop {
+        let at = digest.value().rem_euclid(left.len() as i128) as usize;
+        if !damaged.contains(&left[at]) {
+            return left[at];
+        }
+        left.remove(at);
+    }
+}
+
+proptest! {
+    #[test]
+    fn modulo_sends_a_key_where_repose_would_with_the_damaged_members_removed_one_by_one(
+        bytes: [u8; 16], members in 1..=64_usize, damaged in prop::collection::vec(0..64_usize, 0..80), me in 0..64_usize,
+    ) {
+        let me = me % members;
+        let damaged: Vec<usize> = damaged.into_iter().filter(|member| *member < members && *member != me).collect();
+        let digest = Digest::from_bytes(bytes);
+        let view = view(&ring(members, Placement::Modulo, 1), me, &damaged);
+        prop_assert_eq!(view.lookup(digest).member.as_usize(), by_repose(digest, members, &damaged));
+    }
+
+    #[test]
+    fn a_damaged_member_moves_nobody_elses_keys(
+        bytes: [u8; 16], members in 2..=64_usize, damaged in prop::collection::vec(1..64_usize, 0..80), next in 1..64_usize,
+    ) {
+        let damaged: Vec<usize> = damaged.into_iter().filter(|member| *member < members).collect();
+        let next = 1 + next % (members - 1);
+        let digest = Digest::from_bytes(bytes);
+        for placement in BOTH {
+            let ring = ring(members, placement, 1);
+            let before = view(&ring, 0, &damaged).lookup(digest).member;
+            let after = view(&ring, 0, &[&*damaged, &[next]].concat()).lookup(digest).member;
+            prop_assert_eq!(before != after, before.as_usize() == next && !damaged.contains(&next));
+        }
+    }
+
+    #[test]
+    fn the_owner_is_the_first_addressable_home_and_else_the_first_stand_in(
+        bytes: [u8; 16], members in 1..=40_usize, replicas in 1..=40_usize, damaged in prop::collection::vec(0..40_usize, 0..80),
+    ) {
+        let replicas = 1 + replicas % members;
+        let damaged: Vec<usize> = damaged.into_iter().filter(|member| *member < members && *member != 0).collect();
+        let digest = Digest::from_bytes(bytes);
+        for placement in BOTH {
+            let view = view(&ring(members, placement, replicas), 0, &damaged);
+            let home = view.homes(digest).find(|home| view.is_addressable(*home));
+            let expected = match home {
+                Some(member) => Lookup { member, role: Role::Owner },
+                None => Lookup { member: view.stand_ins(digest).next().unwrap(), role: Role::StandIn },
+            };
+            prop_assert_eq!(view.lookup(digest), expected);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Request bodies on their way in: read once, within limits of size, time and memory over all connections.
+//!
+//! Invariant: a body longer than [`COPIED_BYTES`] leaves here in an allocation of its own, so that no stored
+//! value keeps a connection's read buffer alive. A body that nobody read is dropped in an orderly way: see
+//! [`Upload`].
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::EXPECT;
+use http::{Version, request};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::problem::{Code, Problem};
+use crate::store::COPIED_BYTES;
+
+/// How much of a refused body is read and dropped, so that the answer reaches a client that is still sending.
+/// A client that goes on beyond it loses its connection.
+const DISCARDED_BYTES: usize = 4 << 20;
+
+/// A body may take one `limits.body_timeout` for each of these, and one more. Otherwise a client could hold
+/// its share of the memory for as long as it cares to send a byte now and then.
+const BYTES_PER_TIMEOUT: usize = 64 << 10;
+
+/// The memory for request bodies, over all connections of a node.
+#[derive(Debug)]
+pub(super) struct Budget {
+    kibibytes: Semaphore,
+    total: u32,
+}
+
+impl Budget {
+    pub(super) fn new(bytes: usize) -> Self {
+        let total = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
+        let permits = (total as usize).min(Semaphore::MAX_PERMITS);
+        Self { kibibytes: Semaphore::new(permits), total }
+    }
+}
+
+/// What a body may cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance<'a> {
+    pub(super) max_bytes: usize,
+    pub(super) pause: Duration,
+    pub(super) budget: &'a Budget,
+}
+
+impl<'a> Allowance<'a> {
+    async fn take(self, bytes: usize) -> Result<SemaphorePermit<'a>, BodyError> {
+        // A body larger than the whole budget may still come, alone.
+        let share = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(self.budget.total);
+        let taken = timeout(self.pause, self.budget.kibibytes.acquire_many(share)).await;
+        taken.ok().and_then(Result::ok).ok_or(BodyError::Overloaded)
+    }
+}
+
+/// A body that has arrived, with its share of the budget: hold it until the request is done.
+#[derive(Debug)]
+pub(super) struct Received<'a> {
+    pub(super) bytes: Bytes,
+    _share: Option<SemaphorePermit<'a>>,
+}
+
+/// Why a body did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    TooLarge { limit: usize },
+    Broken,
+    TimedOut,
+    Overloaded,
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge { limit } => {
+                Self::because(Code::TooLarge, format_args!("at most {limit} bytes are stored under one key"))
+            }
+            BodyError::Broken => Code::BadBody.into(),
+            BodyError::TimedOut => Code::BodyTimeout.into(),
+            BodyError::Overloaded => Self::from(Code::Overloaded)
+                .with(http::header::RETRY_AFTER, http::HeaderValue::from_static("1")),
+        }
+    }
+}
+
+/// A request's body before it is read.
+///
+/// Dropped unread over HTTP/1, up to [`DISCARDED_BYTES`] of it are read in the background: closing a socket
+/// with bytes unread would reset the connection, and the client might never see the answer.
+#[derive(Debug)]
+pub(super) struct Upload {
+    incoming: Option<Incoming>,
+    pause: Duration,
+    is_http1: bool,
+    waits_for_continue: bool,
+    is_lost: bool,
+}
+
+impl Upload {
+    pub(super) fn new(incoming: Incoming, head: &request::Parts, pause: Duration) -> Self {
+        let incoming = Some(incoming).filter(|incoming| !incoming.is_end_stream());
+        let is_http1 = head.version <= Version::HTTP_11;
+        let waits_for_continue = incoming.is_some() && head.headers.contains_key(EXPECT);
+        Self { incoming, pause, is_http1, waits_for_continue, is_lost: false }
+    }
+
+    /// Whether the answer must say that the connection ends with it: the body broke off, or was refused before
+    /// the client was told to send it, so nobody can tell where the next request would begin.
+    pub(super) const fn ends_connection(&self) -> bool {
+        self.is_http1 && (self.is_lost || self.waits_for_continue && self.incoming.is_some())
+    }
+
+    /// The whole body. What a refusal leaves unread is dropped with `self`.
+    pub(super) async fn receive<'a>(&mut self, allowance: Allowance<'a>) -> Result<Received<'a>, BodyError> {
+        let Some(incoming) = &mut self.incoming else {
+            return Ok(Received { bytes: Bytes::new(), _share: None });
+        };
+        let length = Length::of(incoming, allowance.max_bytes)?;
+        let share = match length {
+            Length::Known(bytes) if bytes > COPIED_BYTES => Some(allowance.take(bytes).await?),
+            _ => None,
+        };
+        self.waits_for_continue = false;
+        let received = receive(incoming, length, share, allowance).await;
+        self.is_lost = matches!(received, Err(BodyError::Broken | BodyError::TimedOut));
+        if self.is_lost || received.is_ok() {
+            self.incoming = None;
+        }
+        received
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let Some(incoming) = self.incoming.take() else { return };
+        if self.is_http1
+            && !self.waits_for_continue
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(discard(incoming, self.pause));
+        }
+    }
+}
+
+async fn discard(mut incoming: Incoming, patience: Duration) {
+    let mut left = DISCARDED_BYTES;
+    let reading = async {
+        while let Some(Ok(frame)) = incoming.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(bytes) {
+                Some(less) => left = less,
+                None => return,
+            }
+        }
+    };
+    // Too slow is as good as too long: either way the connection ends when the body is dropped.
+    let _ = timeout(patience, reading).await;
+}
+
+/// How long a body says it is.
+#[derive(Clone, Copy)]
+enum Length {
+    Known(usize),
+    AtMost(usize),
+}
+
+impl Length {
+    fn of(incoming: &Incoming, limit: usize) -> Result<Self, BodyError> {
+        let Some(length) = incoming.size_hint().exact() else {
+            return Ok(Self::AtMost(limit));
+        };
+        let length = usize::try_from(length).ok().filter(|length| *length <= limit);
+        length.map(Self::Known).ok_or(BodyError::TooLarge { limit })
+    }
+
+    /// How long it may take to arrive, pauses or not.
+    fn patience(self, pause: Duration) -> Duration {
+        let (Self::Known(bytes) | Self::AtMost(bytes)) = self;
+        let periods = u32::try_from(1 + bytes.div_ceil(BYTES_PER_TIMEOUT)).unwrap_or(u32::MAX);
+        pause.saturating_mul(periods)
+    }
+}
+
+async fn receive<'a>(
+    incoming: &mut Incoming,
+    length: Length,
+    mut share: Option<SemaphorePermit<'a>>,
+    allowance: Allowance<'a>,
+) -> Result<Received<'a>, BodyError> {
+    let Allowance { max_bytes, pause, .. } = allowance;
+    let deadline = Instant::now() + length.patience(pause);
+    let mut bytes = Vec::new();
+    loop {
+        let frame = timeout_at(deadline.min(Instant::now() + pause), incoming.frame()).await;
+        let Some(frame) = frame.map_err(|_| BodyError::TimedOut)? else { break };
+        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+        match length {
+            // The store copies what is as small as this.
+            Length::Known(all) if all == data.len() && all <= COPIED_BYTES => {
+                return Ok(Received { bytes: data, _share: share });
+            }
+            Length::Known(all) if bytes.is_empty() => bytes.reserve_exact(all),
+            _ => {}
+        }
+        if data.len() > max_bytes - bytes.len() {
+            return Err(BodyError::TooLarge { limit: max_bytes });
+        }
+        bytes.extend_from_slice(&data);
+        if share.is_none() && bytes.len() > COPIED_BYTES {
+            share = Some(allowance.take(max_bytes).await?);
+        }
+    }
+    // Only a body of unknown length has room left over.
+    bytes.shrink_to_fit();
+    Ok(Received { bytes: bytes.into(), _share: share })
+}

@@ -1,0 +1,93 @@
+//! The endpoints about the node, and the door for members: everything that is not an object.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
+use http::{StatusCode, Uri, Version};
+use hyper_util::rt::TokioIo;
+use ringhold_ring::Key;
+
+use super::App;
+use super::problem::{Code, Problem};
+use super::report::{ClusterReport, Location};
+
+/// The protocol that `/internal/peer` upgrades to.
+pub const PEER_PROTOCOL: &str = "ringhold-peer/1";
+
+const LOCATE: &str = "/cluster/locate/";
+
+pub(super) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/cluster", get(cluster))
+        // A key may be anything, `//` included, so the handler takes it from the path as it was sent.
+        .route("/cluster/locate/", get(locate))
+        .route("/cluster/locate/{*key}", get(locate))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/openapi.json", get(openapi))
+        .route("/problems", get(problems))
+        .route("/internal/peer", get(peer))
+        .method_not_allowed_fallback(async || Problem::from(Code::MethodNotAllowed))
+        .fallback(async || Problem::from(Code::NoSuchPath))
+        .with_state(app)
+}
+
+async fn cluster(State(app): State<Arc<App>>) -> Json<ClusterReport> {
+    Json(app.status.cluster())
+}
+
+async fn locate(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Location>, Problem> {
+    let raw_key = uri.path().strip_prefix(LOCATE).unwrap_or_default();
+    Ok(Json(app.status.locate(&Key::from_path(raw_key)?)))
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+    match app.status.is_ready() {
+        Ok(()) => Ok("ready\n"),
+        Err(why) => Err(Problem::because(Code::NotReady, why)),
+    }
+}
+
+async fn openapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], ringhold_proto_docs::OPENAPI)
+}
+
+async fn problems() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/markdown; charset=utf-8")], ringhold_proto_docs::PROBLEMS)
+}
+
+/// Opens a member's stream (RFC 9110 section 7.8), which exists on HTTP/1.1 only.
+async fn peer(State(app): State<Arc<App>>, request: Request) -> Response {
+    if !asks_for_upgrade(&request) {
+        let problem = Problem::from(Code::UpgradeRequired);
+        let mut response = problem.with(UPGRADE, HeaderValue::from_static(PEER_PROTOCOL)).into_response();
+        if request.version() == Version::HTTP_11 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
+        return response.map(axum::body::Body::new);
+    }
+    tokio::spawn(async move {
+        match hyper::upgrade::on(request).await {
+            Ok(stream) => (app.accept_member)(TokioIo::new(stream)),
+            Err(error) => tracing::debug!(%error, "a member's stream broke before it was open"),
+        }
+    });
+    let fields = [(CONNECTION, "upgrade"), (UPGRADE, PEER_PROTOCOL)];
+    (StatusCode::SWITCHING_PROTOCOLS, fields).into_response()
+}
+
+fn asks_for_upgrade(request: &Request) -> bool {
+    let lists = |name, wanted: &str| {
+        let lines = request.headers().get_all(name).iter().filter_map(|line| line.to_str().ok());
+        lines.flat_map(|line| line.split(',')).any(|item| item.trim().eq_ignore_ascii_case(wanted))
+    };
+    request.version() == Version::HTTP_11 && lists(CONNECTION, "upgrade") && lists(UPGRADE, PEER_PROTOCOL)
+}

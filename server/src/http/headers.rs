@@ -1,0 +1,283 @@
+//! The request headers that the object API knows, from text to the types of `object`.
+//!
+//! The header map is walked once; a request pays only for what it carries. Whoever gets a value from here need
+//! not check it again.
+
+use std::time::SystemTime;
+
+use http::HeaderMap;
+use http::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use ringhold_ring::{Timestamp, Ttl, Version};
+
+use super::problem::{Code, Problem};
+use crate::object::{Conditions, ContentType, Forwarding, Tags};
+
+/// A header that makes sense only once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Field<'a> {
+    #[default]
+    Absent,
+    Once(&'a HeaderValue),
+    Several(&'a HeaderValue),
+}
+
+impl<'a> Field<'a> {
+    fn add(&mut self, value: &'a HeaderValue) {
+        *self = match *self {
+            Self::Absent => Self::Once(value),
+            Self::Once(first) | Self::Several(first) => Self::Several(first),
+        };
+    }
+
+    /// Its bytes when it stands there exactly once.
+    pub(super) fn once(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Once(value) => Some(value.as_bytes()),
+            Self::Absent | Self::Several(_) => None,
+        }
+    }
+
+    /// The bytes of the first, as Java's `getHeader` has it.
+    pub(super) fn first(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Once(value) | Self::Several(value) => Some(value.as_bytes()),
+            Self::Absent => None,
+        }
+    }
+
+    const fn is_absent(self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    /// Its bytes, if it stands there at all.
+    fn at_most_once(self, code: Code) -> Result<Option<&'a [u8]>, Problem> {
+        match self {
+            Self::Several(_) => Err(code.into()),
+            other => Ok(other.once()),
+        }
+    }
+}
+
+/// The headers of one request that an object handler may look at.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a> {
+    pub(super) ttl: Field<'a>,
+    pub(super) behavior: Field<'a>,
+    pub(super) content_type: Field<'a>,
+    pub(super) range: Field<'a>,
+    pub(super) if_range: Field<'a>,
+    content_encoding: Field<'a>,
+    content_range: Field<'a>,
+    host: Field<'a>,
+    if_match: bool,
+    if_none_match: bool,
+    if_modified_since: Field<'a>,
+    if_unmodified_since: Field<'a>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(headers: &'a HeaderMap) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "host" => fields.host.add(value),
+                "x-ttl" => fields.ttl.add(value),
+                "x-pp-datastore-behavior" => fields.behavior.add(value),
+                "content-type" => fields.content_type.add(value),
+                "content-encoding" => fields.content_encoding.add(value),
+                "content-range" => fields.content_range.add(value),
+                "range" => fields.range.add(value),
+                "if-range" => fields.if_range.add(value),
+                "if-match" => fields.if_match = true,
+                "if-none-match" => fields.if_none_match = true,
+                "if-modified-since" => fields.if_modified_since.add(value),
+                "if-unmodified-since" => fields.if_unmodified_since.add(value),
+                _ => {}
+            }
+        }
+        fields
+    }
+
+    /// Whether there is exactly one `Host` (RFC 9112 section 3.2).
+    pub(super) fn has_one_host(&self) -> bool {
+        self.host.once().is_some()
+    }
+
+    /// `X-TTL`
+    pub(super) fn ttl(&self) -> Result<Option<Ttl>, Problem> {
+        let text = self.ttl.at_most_once(Code::BadTtl)?;
+        text.map(parse_ttl).transpose().map_err(Problem::from)
+    }
+
+    /// `X-PP-Datastore-Behavior`
+    pub(super) fn forwarding(&self) -> Result<Forwarding, Problem> {
+        let text = self.behavior.at_most_once(Code::BadBehavior)?;
+        Ok(text.map(parse_forwarding).transpose()?.unwrap_or_default())
+    }
+
+    /// `Content-Type`, if there is one.
+    pub(super) fn content_type(&self) -> Result<Option<ContentType>, Problem> {
+        let text = self.content_type.at_most_once(Code::BadContentType)?;
+        text.map(ContentType::parse).transpose().map_err(|_| Code::BadContentType.into())
+    }
+
+    /// That the body is a whole value as it will be read back.
+    pub(super) fn check_body_is_plain(&self) -> Result<(), Problem> {
+        let encoding = self.content_encoding.at_most_once(Code::UnsupportedContentEncoding)?;
+        if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+            return Err(Code::UnsupportedContentEncoding.into());
+        }
+        if self.content_range.is_absent() { Ok(()) } else { Err(Code::PartialPut.into()) }
+    }
+
+    /// The conditions of a write.
+    pub(super) fn write_conditions(&self, headers: &HeaderMap) -> Result<Conditions, Problem> {
+        Ok(Conditions {
+            if_match: self.if_match.then(|| tags(headers, Comparison::Strong)).transpose()?,
+            if_none_match: self.if_none_match.then(|| tags(headers, Comparison::Weak)).transpose()?,
+            if_modified_since: None,
+            if_unmodified_since: date(self.if_unmodified_since),
+        })
+    }
+
+    /// The conditions of a read; only there does `If-Modified-Since` mean anything.
+    pub(super) fn read_conditions(&self, headers: &HeaderMap) -> Result<Conditions, Problem> {
+        let conditions = self.write_conditions(headers)?;
+        Ok(Conditions { if_modified_since: date(self.if_modified_since), ..conditions })
+    }
+}
+
+/// A time to live as a header spells it.
+pub(super) fn parse_ttl(text: &[u8]) -> Result<Ttl, Code> {
+    let text = std::str::from_utf8(text).map_err(|_| Code::BadTtl)?;
+    text.trim().parse().map_err(|_| Code::BadTtl)
+}
+
+/// A behaviour as a header spells it.
+pub(super) fn parse_forwarding(text: &[u8]) -> Result<Forwarding, Code> {
+    match text.trim_ascii() {
+        text if text.eq_ignore_ascii_case(b"ALLOW_FORWARDING") => Ok(Forwarding::Allowed),
+        text if text.eq_ignore_ascii_case(b"DISALLOW_FORWARDING") => Ok(Forwarding::Disallowed),
+        _ => Err(Code::BadBehavior),
+    }
+}
+
+/// A date of HTTP. One before 1970 is taken as the first moment of it: nothing of ours is older.
+pub(super) fn parse_date(text: &str) -> Option<Timestamp> {
+    let date = httpdate::parse_http_date(text).ok()?;
+    let since_epoch = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Some(Timestamp::default() + since_epoch)
+}
+
+/// RFC 9110 section 13.1.3: what is not one valid date is ignored.
+fn date(field: Field<'_>) -> Option<Timestamp> {
+    field.once().and_then(|text| std::str::from_utf8(text).ok()).and_then(parse_date)
+}
+
+/// How entity tags are compared (RFC 9110 section 8.8.3.2): strongly in `If-Match`, weakly in `If-None-Match`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Strong,
+    Weak,
+}
+
+fn tags(headers: &HeaderMap, comparison: Comparison) -> Result<Tags, Problem> {
+    let name = if comparison == Comparison::Strong { IF_MATCH } else { IF_NONE_MATCH };
+    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(|line| line.as_bytes().trim_ascii()).collect();
+    if lines == [b"*"] {
+        return Ok(Tags::Any);
+    }
+    let mut versions = Vec::new();
+    let mut count = 0;
+    for mut rest in lines {
+        while let Some(tag) = next_tag(&mut rest)? {
+            count += 1;
+            if !tag.is_weak || comparison == Comparison::Weak {
+                versions.extend(Version::from_entity_tag(tag.quoted));
+            }
+        }
+    }
+    if count == 0 { Err(Code::BadCondition.into()) } else { Ok(Tags::Of(versions)) }
+}
+
+struct Tag<'a> {
+    is_weak: bool,
+    quoted: &'a [u8],
+}
+
+/// Takes one entity tag and the comma behind it from the list; empty elements are passed over.
+fn next_tag<'a>(rest: &mut &'a [u8]) -> Result<Option<Tag<'a>>, Problem> {
+    let mut text = rest.trim_ascii_start();
+    while let Some(after) = text.strip_prefix(b",") {
+        text = after.trim_ascii_start();
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (is_weak, text) = text.strip_prefix(b"W/").map_or((false, text), |text| (true, text));
+    let closing = text.iter().skip(1).position(|byte| *byte == b'"');
+    let (Some(b'"'), Some(closing)) = (text.first(), closing) else {
+        return Err(Code::BadCondition.into());
+    };
+    let (quoted, after) = text.split_at(closing + 2);
+    let after = after.trim_ascii_start();
+    let is_tag = quoted.iter().all(|byte| *byte > b' ' && *byte != 0x7f);
+    if !is_tag || !(after.is_empty() || after.starts_with(b",")) {
+        return Err(Code::BadCondition.into());
+    }
+    *rest = after;
+    Ok(Some(Tag { is_weak, quoted }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: &str = "\"0123456789abcdef01234567\"";
+
+    fn version() -> Version {
+        Version::from_entity_tag(TAG.as_bytes()).unwrap()
+    }
+
+    fn parsed(comparison: Comparison, lines: &[&str]) -> Option<Tags> {
+        let name = if comparison == Comparison::Strong { IF_MATCH } else { IF_NONE_MATCH };
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(&name, HeaderValue::from_str(line).unwrap());
+        }
+        tags(&headers, comparison).ok()
+    }
+
+    #[test]
+    fn lists_of_tags_are_read_over_all_their_lines() {
+        let list = format!("\"foreign\" , {TAG},,");
+        assert_eq!(parsed(Comparison::Strong, &[&list]), Some(Tags::Of(vec![version()])));
+        assert_eq!(parsed(Comparison::Strong, &["\"a,b\"", TAG]), Some(Tags::Of(vec![version()])));
+        assert_eq!(parsed(Comparison::Strong, &[" * "]), Some(Tags::Any));
+    }
+
+    #[test]
+    fn a_weak_tag_counts_only_where_tags_are_compared_weakly() {
+        let weak = format!("W/{TAG}");
+        assert_eq!(parsed(Comparison::Weak, &[&weak]), Some(Tags::Of(vec![version()])));
+        assert_eq!(parsed(Comparison::Strong, &[&weak]), Some(Tags::Of(vec![])));
+    }
+
+    #[test]
+    fn what_is_not_a_list_of_tags_is_refused() {
+        let bad =
+            ["", "abc", "\"open", "\"a\" \"b\"", "*, \"a\"", "\"a\", *", "w/\"a\"", "\"a b\"", ",", "\""];
+        for line in bad {
+            assert_eq!(parsed(Comparison::Strong, &[line]), None, "{line:?}");
+        }
+        assert_eq!(parsed(Comparison::Strong, &["*", "\"a\""]), None);
+    }
+
+    #[test]
+    fn behaviour_is_read_in_any_case_and_nothing_else_is() {
+        assert_eq!(parse_forwarding(b" diSallOw_forwaRding"), Ok(Forwarding::Disallowed));
+        assert_eq!(parse_forwarding(b"allow_forwarding"), Ok(Forwarding::Allowed));
+        assert_eq!(parse_forwarding(b"FAIL"), Err(Code::BadBehavior));
+        assert_eq!(parse_forwarding(b""), Err(Code::BadBehavior));
+    }
+}

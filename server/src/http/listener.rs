@@ -1,0 +1,188 @@
+//! Accepting connections, and serving HTTP on each until it ends or the node stops.
+//!
+//! Invariant: at most `limits.max_connections` connections exist at once over all listeners of a node, and dropping
+//! the future of [`serve`] ends every one of this listener's.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use super::service::Exchange;
+use super::watched::{Protocol, Stall, Watch, Watched};
+
+/// How long a connection may stand still, idle between requests or with a client that does not read.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How often an HTTP/2 connection is asked whether it still lives.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// The most of a connection's unread requests or unsent answers that is kept in memory.
+const MAX_BUFFER_BYTES: usize = 128 << 10;
+
+/// Ticks of the watch in one `limits.header_timeout`.
+const TICKS_PER_TIMEOUT: u32 = 2;
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const WARN_EVERY: u32 = 100;
+
+/// Serves HTTP on `listener` until `shutdown`: then it stops accepting, lets requests in flight finish, and
+/// returns when the last connection has ended. The caller bounds that time by dropping this future.
+pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationToken) {
+    let mut connections = JoinSet::new();
+    let template = Exchange::new(Arc::clone(&app));
+    let mut failures = 0;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = accept(&listener, &app) => accepted,
+        };
+        match accepted {
+            Ok((stream, permit)) => {
+                failures = 0;
+                let exchange = template.another();
+                let stopping = shutdown.child_token();
+                connections.spawn(async move {
+                    connection(stream, exchange, stopping).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                report(&error, failures);
+                failures += 1;
+                tokio::select! {
+                    () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    () = shutdown.cancelled() => {}
+                }
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// The permit comes first: a connection that may not be served yet waits in the kernel's queue.
+async fn accept(
+    listener: &TcpListener,
+    app: &App,
+) -> io::Result<(tokio::net::TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(&app.connections).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    // Answers are written whole; waiting for more to send would only delay them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot turn off Nagle's algorithm");
+    }
+    Ok((stream, permit))
+}
+
+/// A node without file descriptors fails to accept ten times a second; its log need not tell each time.
+fn report(error: &io::Error, failures: u32) {
+    let of_one_client =
+        matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
+    if of_one_client || !failures.is_multiple_of(WARN_EVERY) {
+        tracing::debug!(%error, "cannot accept a connection");
+    } else {
+        tracing::warn!(%error, failures, "cannot accept connections; is the limit of open files too low?");
+    }
+}
+
+/// Serves one connection over any byte stream.
+async fn connection<S>(stream: S, exchange: Arc<Exchange>, stopping: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let header_timeout = exchange.app.limits.header_timeout;
+    let opening = Watched::open(stream, Arc::clone(&exchange.activity));
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(header_timeout, opening) => opened,
+        () = stopping.cancelled() => return,
+    };
+    let Ok(Ok((protocol, stream))) = opened else {
+        return tracing::debug!("a connection ended, or waited too long, before its first request");
+    };
+    let stream = TokioIo::new(stream);
+    match protocol {
+        Protocol::Http1 => {
+            let served = http1(&exchange).serve_connection(stream, exchange.service()).with_upgrades();
+            run(served, |served| served.graceful_shutdown(), protocol, &exchange, stopping).await;
+        }
+        Protocol::Http2 => {
+            let served = http2(&exchange).serve_connection(stream, exchange.service());
+            run(served, |served| served.graceful_shutdown(), protocol, &exchange, stopping).await;
+        }
+    }
+}
+
+async fn run<C: Future<Output = hyper::Result<()>>>(
+    served: C,
+    finish: impl Fn(std::pin::Pin<&mut C>),
+    protocol: Protocol,
+    exchange: &Exchange,
+    stopping: CancellationToken,
+) {
+    let mut served = std::pin::pin!(served);
+    let period = (exchange.app.limits.header_timeout / TICKS_PER_TIMEOUT).max(Duration::from_millis(1));
+    let idle_ticks = u32::try_from(IDLE_TIMEOUT.as_nanos() / period.as_nanos()).unwrap_or(u32::MAX);
+    let mut watch = Watch::new(protocol, TICKS_PER_TIMEOUT, idle_ticks);
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks.reset();
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = served.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection broke");
+                }
+                return;
+            }
+            _ = ticks.tick() => match watch.tick(&exchange.activity) {
+                None => {}
+                Some(Stall::Head) => return tracing::debug!("a request head did not end in time"),
+                Some(Stall::Idle) => return tracing::debug!("a connection stood still for too long"),
+            },
+            () = stopping.cancelled(), if !is_stopping => {
+                is_stopping = true;
+                finish(served.as_mut());
+            }
+        }
+    }
+}
+
+fn http1(exchange: &Exchange) -> http1::Builder {
+    let limits = &exchange.app.limits;
+    let mut builder = http1::Builder::new();
+    builder
+        .pipeline_flush(true)
+        // A request that has arrived whole is carried out and answered, also to a client that has shut down its
+        // sending side; without this a client's leaving would cut a write off half-way.
+        .half_close(true)
+        .header_read_timeout(None)
+        .max_header_size(limits.max_header_bytes)
+        .max_buf_size(limits.max_header_bytes.max(MAX_BUFFER_BYTES));
+    builder
+}
+
+fn http2(exchange: &Exchange) -> http2::Builder<TokioExecutor> {
+    let limits = &exchange.app.limits;
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.max_http2_streams)
+        .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+        .max_send_buf_size(MAX_BUFFER_BYTES)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(limits.header_timeout);
+    builder
+}

@@ -1,0 +1,109 @@
+//! What a node says about itself and its ring: the documents of `/cluster` and `/cluster/locate/{key}`.
+//!
+//! Fields are added, never renamed or removed: clients and dashboards read these.
+
+use ringhold_ring::{Key, MemberAddress};
+use serde::{Deserialize, Serialize};
+
+/// What the HTTP side asks of the node it belongs to.
+pub trait NodeStatus: Send + Sync {
+    /// Whether the node should be sent traffic.
+    ///
+    /// # Errors
+    /// Why not, for a person to read.
+    fn is_ready(&self) -> Result<(), String>;
+
+    /// The ring as this node sees it.
+    fn cluster(&self) -> ClusterReport;
+
+    /// Where `key` lives.
+    fn locate(&self, key: &Key<'_>) -> Location;
+}
+
+/// `GET /cluster`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterReport {
+    /// `cluster.name`
+    pub name: String,
+    /// What members must agree on to send keys to the same places, 16 hexadecimal digits.
+    pub ring_id: String,
+    /// `modulo` or `rendezvous`.
+    pub placement: String,
+    /// Home members of each key.
+    pub replicas: usize,
+    /// The member that answers.
+    pub member: MemberAddress,
+    /// Tells one start of this member from the next, 16 hexadecimal digits.
+    pub incarnation: String,
+    /// The version of the program.
+    pub version: String,
+    /// Every configured member, in the order of the ring.
+    pub members: Vec<MemberReport>,
+    /// What this member holds.
+    pub store: StoreReport,
+}
+
+/// One member, as the answering one sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberReport {
+    /// Where it is reached.
+    pub address: MemberAddress,
+    /// Whether it is the one that answers.
+    pub is_self: bool,
+    /// `online`, `damaged` or `validating`.
+    pub health: String,
+    /// Probes passed in a row while it is validating.
+    pub passes: u32,
+    /// What it last said of itself: `starting`, `syncing`, `ready` or `draining`; absent: nothing yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Its ring id when it is known and not the answering member's: the two disagree about the ring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring_id: Option<String>,
+    /// The fraction of all keys that it is the first home member of.
+    pub share: f64,
+    /// Why it was last taken out; absent: it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
+}
+
+/// How full a member's store is, and what it has dropped since it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreReport {
+    /// Objects held.
+    pub objects: u64,
+    /// Bytes held: keys, values and overhead.
+    pub bytes: u64,
+    /// `store.max_bytes`
+    pub max_bytes: u64,
+    /// Objects dropped to make room.
+    pub evicted: u64,
+    /// Objects dropped because their time was over.
+    pub expired: u64,
+}
+
+impl From<crate::store::Usage> for StoreReport {
+    fn from(usage: crate::store::Usage) -> Self {
+        let crate::store::Usage { objects, bytes, max_bytes, evicted, expired } = usage;
+        Self { objects, bytes, max_bytes, evicted, expired }
+    }
+}
+
+/// `GET /cluster/locate/{key}`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Location {
+    /// The key, decoded.
+    pub key: String,
+    /// Its digest, 32 hexadecimal digits.
+    pub digest: String,
+    /// The digest's UUID form.
+    pub uuid: String,
+    /// The home members, in order of preference.
+    pub homes: Vec<MemberAddress>,
+    /// The member that executes requests for the key now.
+    pub owner: MemberAddress,
+    /// As what it does: `owner` or `stand-in`.
+    pub role: String,
+    /// Every member, in order of preference.
+    pub preference_list: Vec<MemberAddress>,
+}

@@ -1,0 +1,92 @@
+//! What happens to one request: first the host, then the path. The object path sits directly on hyper; axum
+//! serves the rest.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Method, Request, Response, Version, request};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper_util::service::TowerToHyperService;
+
+use super::answer::{self, Body};
+use super::body::Upload;
+use super::headers::Fields;
+use super::problem::{Code, Problem};
+use super::watched::Activity;
+use super::{App, endpoints, objects, repose};
+
+/// Where the object API lives.
+pub(super) const OBJECTS: &str = "/objects/";
+
+/// The requests of one connection.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) app: Arc<App>,
+    pub(super) activity: Arc<Activity>,
+    rest: TowerToHyperService<Router>,
+}
+
+impl Exchange {
+    pub(super) fn new(app: Arc<App>) -> Self {
+        let rest = TowerToHyperService::new(endpoints::router(Arc::clone(&app)));
+        Self { app, activity: Arc::default(), rest }
+    }
+
+    /// The same for another connection.
+    pub(super) fn another(&self) -> Arc<Self> {
+        let Self { app, rest, .. } = self;
+        Arc::new(Self { app: Arc::clone(app), activity: Arc::default(), rest: rest.clone() })
+    }
+
+    /// The form in which hyper wants it.
+    pub(super) fn service(
+        self: &Arc<Self>,
+    ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
+    + use<> {
+        let exchange = Arc::clone(self);
+        service_fn(move |request| {
+            let exchange = Arc::clone(&exchange);
+            async move { Ok(exchange.answer(request).await) }
+        })
+    }
+
+    // Whether the client may connect at all is decided before this; whether it may ask for this path and method
+    // belongs at the top of this function, ahead of everything that looks at the request.
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let _in_service = self.activity.request_begins();
+        let (head, incoming) = request.into_parts();
+        let is_head = head.method == Method::HEAD;
+        let fields = Fields::of(&head.headers);
+        let response = if head.version == Version::HTTP_11 && !fields.has_one_host() {
+            Problem::from(Code::BadHost).into_response()
+        } else if let Some(raw_key) = head.uri.path().strip_prefix(OBJECTS) {
+            let mut upload = Upload::new(incoming, &head, self.app.limits.body_timeout);
+            let response = objects::answer(&self.app, &head, &fields, raw_key, &mut upload).await;
+            and_close(response, &upload)
+        } else if let Some(raw_key) = head.uri.path().strip_prefix(repose::PREFIX) {
+            let mut upload = Upload::new(incoming, &head, self.app.limits.body_timeout);
+            let response = repose::answer(&self.app, &head, &fields, raw_key, &mut upload).await;
+            and_close(response, &upload)
+        } else {
+            Box::pin(self.other(head, incoming)).await
+        };
+        if is_head { answer::without_body(response) } else { response }
+    }
+
+    async fn other(&self, head: request::Parts, incoming: Incoming) -> Response<Body> {
+        match self.rest.call(Request::from_parts(head, incoming)).await {
+            Ok(response) => response.map(Body::other),
+            Err(never) => match never {},
+        }
+    }
+}
+
+fn and_close(mut response: Response<Body>, upload: &Upload) -> Response<Body> {
+    if upload.ends_connection() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}

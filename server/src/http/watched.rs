@@ -1,0 +1,253 @@
+//! A client's connection under watch: what it opened with, and whether anything moves on it.
+//!
+//! HTTP's own parser has a timer for request heads, but it also runs while a kept-alive connection is idle, and
+//! costs an allocation for each request. Here a connection keeps three marks, and one slow tick looks at them.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+
+/// What a client sends first that speaks HTTP/2 with prior knowledge (RFC 9113 section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Which protocol a connection opened with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// The marks of one connection. They are only ever compared with themselves, so no order is needed.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    moved: AtomicBool,
+    in_head: AtomicBool,
+    requests: AtomicUsize,
+    in_service: AtomicUsize,
+}
+
+/// A request in service; no clock runs against the client's connection meanwhile.
+#[derive(Debug)]
+pub(super) struct InService<'a>(&'a Activity);
+
+impl Activity {
+    pub(super) fn request_begins(&self) -> InService<'_> {
+        self.requests.fetch_add(1, Relaxed);
+        self.in_service.fetch_add(1, Relaxed);
+        self.in_head.store(false, Relaxed);
+        InService(self)
+    }
+
+    fn received(&self) {
+        self.moved.store(true, Relaxed);
+        if self.in_service.load(Relaxed) == 0 {
+            self.in_head.store(true, Relaxed);
+        }
+    }
+
+    fn sent(&self) {
+        self.moved.store(true, Relaxed);
+    }
+}
+
+impl Drop for InService<'_> {
+    fn drop(&mut self) {
+        self.0.in_service.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Why a connection is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stall {
+    /// A request head was begun and not finished.
+    Head,
+    /// Nothing moved, and nothing was being worked on.
+    Idle,
+}
+
+/// Looks at an [`Activity`] at every tick.
+#[derive(Debug)]
+pub(super) struct Watch {
+    protocol: Protocol,
+    head: Option<(usize, u32)>,
+    still: u32,
+    max_head_ticks: u32,
+    max_still_ticks: u32,
+}
+
+impl Watch {
+    pub(super) const fn new(protocol: Protocol, max_head_ticks: u32, max_still_ticks: u32) -> Self {
+        Self { protocol, head: None, still: 0, max_head_ticks, max_still_ticks }
+    }
+
+    /// Whether the connection should be given up at this tick.
+    pub(super) fn tick(&mut self, activity: &Activity) -> Option<Stall> {
+        let moved = activity.moved.swap(false, Relaxed) || activity.in_service.load(Relaxed) > 0;
+        self.still = if moved { 0 } else { self.still + 1 };
+        if self.still > self.max_still_ticks {
+            return Some(Stall::Idle);
+        }
+        // Over HTTP/2 other frames come between requests; a head there is bounded by the keep-alive pings.
+        let in_head = self.protocol == Protocol::Http1 && activity.in_head.load(Relaxed);
+        let request = activity.requests.load(Relaxed);
+        self.head = match self.head {
+            _ if !in_head => None,
+            Some((same, ticks)) if same == request => Some((same, ticks + 1)),
+            _ => Some((request, 1)),
+        };
+        self.head.filter(|(_, ticks)| *ticks > self.max_head_ticks).map(|_| Stall::Head)
+    }
+}
+
+/// A byte stream that leaves its marks in an [`Activity`] and gives back what was read to tell its protocol.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    stream: S,
+    activity: Arc<Activity>,
+    opening: [u8; PREFACE.len()],
+    opening_left: std::ops::Range<usize>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
+    /// Reads just enough of `stream` to tell the protocol.
+    pub(super) async fn open(mut stream: S, activity: Arc<Activity>) -> io::Result<(Protocol, Self)> {
+        let mut opening = [0; PREFACE.len()];
+        let mut read = 0;
+        let protocol = loop {
+            let count = stream.read(opening.get_mut(read..).unwrap_or_default()).await?;
+            read += count;
+            let seen = opening.get(..read).unwrap_or_default();
+            if count == 0 || !PREFACE.starts_with(seen) {
+                break Protocol::Http1;
+            }
+            if read == PREFACE.len() {
+                break Protocol::Http2;
+            }
+        };
+        activity.received();
+        Ok((protocol, Self { stream, activity, opening, opening_left: 0..read }))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.opening_left.is_empty() {
+            let left = this.opening.get(this.opening_left.clone()).unwrap_or_default();
+            let count = left.len().min(buf.remaining());
+            buf.put_slice(left.get(..count).unwrap_or_default());
+            this.opening_left.start += count;
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            this.activity.received();
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_write(cx, buf);
+        if polled.is_ready() {
+            this.activity.sent();
+        }
+        polled
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        if polled.is_ready() {
+            this.activity.sent();
+        }
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(protocol: Protocol) -> (Activity, Watch) {
+        (Activity::default(), Watch::new(protocol, 2, 5))
+    }
+
+    #[test]
+    fn a_head_that_does_not_end_is_given_up_after_its_ticks() {
+        let (activity, mut watch) = watch(Protocol::Http1);
+        let stalls = [(); 3].map(|()| {
+            activity.received();
+            watch.tick(&activity)
+        });
+        assert_eq!(stalls, [None, None, Some(Stall::Head)]);
+    }
+
+    #[test]
+    fn many_heads_one_after_another_are_no_stall() {
+        let (activity, mut watch) = watch(Protocol::Http1);
+        for _ in 0..20 {
+            drop(activity.request_begins());
+            activity.received();
+            assert_eq!(watch.tick(&activity), None);
+        }
+    }
+
+    #[test]
+    fn an_idle_connection_is_kept_for_a_while_and_then_given_up() {
+        let (activity, mut watch) = watch(Protocol::Http2);
+        activity.received();
+        let stalls = [(); 7].map(|()| watch.tick(&activity));
+        assert_eq!(stalls, [None, None, None, None, None, None, Some(Stall::Idle)]);
+    }
+
+    #[test]
+    fn a_request_in_service_is_never_a_stall() {
+        let (activity, mut watch) = watch(Protocol::Http1);
+        activity.received();
+        let _request = activity.request_begins();
+        activity.received();
+        assert!((0..50).all(|_| watch.tick(&activity).is_none()));
+    }
+
+    #[tokio::test]
+    async fn what_was_read_to_tell_the_protocol_is_read_again() {
+        for (sent, protocol) in [
+            (&b"PUT / HTTP/1.1\r\n"[..], Protocol::Http1),
+            (b"PRI * HTTP/1.1\r\n\r\n", Protocol::Http1),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nframes", Protocol::Http2),
+            (b"PR", Protocol::Http1),
+        ] {
+            let (mut client, server) = tokio::io::duplex(64);
+            tokio::io::AsyncWriteExt::write_all(&mut client, sent).await.unwrap();
+            drop(client);
+            let (told, mut stream) = Watched::open(server, Arc::default()).await.unwrap();
+            let mut read = Vec::new();
+            stream.read_to_end(&mut read).await.unwrap();
+            assert_eq!((told, read.as_slice()), (protocol, sent));
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Builds a node from its configuration, starts it and stops it: the one place where the parts meet.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringhold_config::{Config, Limits};
+use ringhold_ring::{MemberAddress, Ring, RingError};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::http::{AcceptMember, App};
+use crate::membership::Membership;
+use crate::owner::Owner;
+use crate::peer::{ClusterNameError, Identity, MemberState, Peers, Tcp};
+use crate::routing::Objects;
+use crate::status::Status;
+use crate::store::Store;
+
+/// How often expired objects are dropped from memory. No reader sees one in between.
+const EXPIRE_EVERY: Duration = Duration::from_millis(250);
+
+/// Why a node could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configured members do not form a ring.
+    #[error("cluster.members: {0}")]
+    Ring(#[from] RingError),
+    /// The cluster's name does not travel between members.
+    #[error("cluster.name: {0}")]
+    ClusterName(#[from] ClusterNameError),
+    /// This node is not one of the members.
+    #[error("node.address {address} is not in cluster.members; add it there, on every node")]
+    NotAMember {
+        /// `node.address`
+        address: MemberAddress,
+    },
+    /// A listener could not be bound.
+    #[error("cannot listen on {address}: {why}{}", hint(.why))]
+    Bind {
+        /// The listener's address.
+        address: SocketAddr,
+        /// The system's answer.
+        why: std::io::Error,
+    },
+}
+
+fn hint(why: &std::io::Error) -> &'static str {
+    match why.kind() {
+        std::io::ErrorKind::AddrInUse => "; another program listens there: stop it or choose another port",
+        std::io::ErrorKind::AddrNotAvailable => "; it is not an address of this machine",
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege: choose a higher one",
+        _ => "",
+    }
+}
+
+/// A running node. Dropping it stops it at once; [`Node::stop`] does so without failing a request.
+#[derive(Debug)]
+pub struct Node {
+    objects: Objects,
+    membership: Arc<Membership>,
+    addresses: Vec<SocketAddr>,
+    limits: Limits,
+    /// Ends everything but requests in flight.
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Node {
+    /// Binds every listener and starts the node. It takes requests when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let listeners = bind(&config).await?;
+        let addresses = listeners.iter().map(|(address, _)| *address).collect();
+        let cluster = &config.cluster;
+        let ring = Ring::new(cluster.members.iter().cloned(), cluster.placement, cluster.replicas)?;
+        let address = config.node.address.clone();
+        let me = ring.index_of(&address).ok_or(StartError::NotAMember { address: address.clone() })?;
+
+        let clock = Clock::system();
+        let incarnation = uuid::Uuid::new_v4().as_u64_pair().0;
+        let identity = Identity::new(
+            &cluster.name,
+            address.clone(),
+            ring.id(),
+            incarnation,
+            config.store.max_object_bytes,
+            clock.clone(),
+        )?;
+        let identity = Arc::new(identity);
+        let peers = Arc::new(Peers::new(Arc::clone(&identity), Tcp));
+        let store = Store::new(&config.store, clock.clone());
+        let owner = Owner::new(&address, &config.store, store, clock.clone());
+        let membership = Arc::new(Membership::new(ring, me, cluster, Arc::clone(&peers), clock.clone()));
+        let objects = Objects::new(owner, Arc::clone(&membership), Arc::clone(&peers), cluster.peer_timeout);
+
+        let node = Self {
+            objects,
+            membership,
+            addresses,
+            limits: config.limits.clone(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        node.serve(listeners, &config, &identity, clock);
+        node.keep_house();
+        node.membership.set_own_state(MemberState::Ready);
+        info!(member = %address, listeners = ?node.addresses, members = cluster.members.len(), "node is ready");
+        Ok(node)
+    }
+
+    /// The ring's objects, reached without a socket.
+    #[must_use]
+    pub const fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// Where the node listens, with the ports that the system chose for port 0.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Stops without failing a request: says that it is not ready any more, waits `limits.drain`, stops
+    /// accepting, and waits up to `limits.shutdown_timeout` for requests in flight.
+    pub async fn stop(self) {
+        self.membership.set_own_state(MemberState::Draining);
+        info!(drain = ?self.limits.drain, "draining");
+        tokio::time::sleep(self.limits.drain).await;
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(self.limits.shutdown_timeout, self.tasks.wait()).await.is_err() {
+            warn!(timeout = ?self.limits.shutdown_timeout, "requests were still in flight at shutdown");
+        }
+        info!("node has stopped");
+    }
+
+    fn serve(
+        &self,
+        listeners: Vec<(SocketAddr, TcpListener)>,
+        config: &Config,
+        identity: &Arc<Identity>,
+        clock: Clock,
+    ) {
+        let (objects, identity, stop, tasks) =
+            (self.objects.clone(), Arc::clone(identity), self.stop.clone(), self.tasks.clone());
+        let status = Status::new(config, identity.incarnation(), &self.objects, &self.membership);
+        let accept_member: AcceptMember = Arc::new(move |stream| {
+            let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
+            tasks.spawn(async move {
+                if let Err(error) = crate::peer::serve(stream, objects, identity, stop).await {
+                    warn!(%error, "a member's stream ended");
+                }
+            });
+        });
+        let max_object_bytes = config.store.max_object_bytes;
+        let app = App::new(
+            self.objects.clone(),
+            Arc::new(status),
+            clock,
+            &config.limits,
+            max_object_bytes,
+            accept_member,
+        );
+        let app = Arc::new(app);
+        for (_, listener) in listeners {
+            self.tasks.spawn(crate::http::serve(listener, Arc::clone(&app), self.stop.clone()));
+        }
+    }
+
+    /// What a node does without being asked: probing its members, dropping what has expired.
+    fn keep_house(&self) {
+        let (membership, stop) = (Arc::clone(&self.membership), self.stop.clone());
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(membership.probe_forever()).await;
+        });
+        let (objects, stop) = (self.objects.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(expire_forever(objects)).await;
+        });
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn expire_forever(objects: Objects) {
+    let mut ticks = tokio::time::interval(EXPIRE_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let objects = objects.clone();
+        // Off the runtime's workers: a million objects may expire in one tick.
+        let _ = tokio::task::spawn_blocking(move || objects.owner().store().expire()).await;
+    }
+}
+
+async fn bind(config: &Config) -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {
+    let mut bound = Vec::with_capacity(config.listeners.len());
+    for listener in &config.listeners {
+        let address = listener.address;
+        let failed = |why| StartError::Bind { address, why };
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        bound.push((socket.local_addr().map_err(failed)?, socket));
+    }
+    Ok(bound)
+}

@@ -1,0 +1,135 @@
+//! Opening a stream to a member: a connection, then an HTTP/1.1 upgrade on the member's ordinary listener.
+//!
+//! [`Connect`] is where TLS will come in. Whoever does not answer the upgrade with 101 is not an error here: it
+//! may be a member that speaks plain HTTP only.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, HOST, UPGRADE};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
+use ringhold_ring::MemberAddress;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::Identity;
+use super::connection::{Connection, READ_BYTES};
+use super::handshake::HandshakeError;
+
+/// Where a member's listener takes streams.
+pub const PATH: &str = "/internal/peer";
+
+/// The name of the protocol in `Upgrade`.
+pub const PROTOCOL: &str = "ringhold-peer/1";
+
+/// A byte stream to or from a member.
+pub trait MemberStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> MemberStream for S {}
+
+/// A connection being made.
+pub type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<Box<dyn MemberStream>>> + Send + 'a>>;
+
+/// How a member is reached.
+pub trait Connect: Send + Sync + 'static {
+    /// Opens a byte stream to `member`. The caller limits the time it may take.
+    fn connect<'a>(&'a self, member: &'a MemberAddress) -> Connecting<'a>;
+}
+
+/// Plain TCP, without delay; names are resolved each time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tcp;
+
+impl Connect for Tcp {
+    fn connect<'a>(&'a self, member: &'a MemberAddress) -> Connecting<'a> {
+        Box::pin(async move {
+            let stream = match member.ip() {
+                Some(ip) => TcpStream::connect((ip, member.port())).await?,
+                None => TcpStream::connect((member.host(), member.port())).await?,
+            };
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn MemberStream>)
+        })
+    }
+}
+
+/// Whether a request asks for a member stream; its answer is then 101 with the same `Upgrade`.
+#[must_use]
+pub fn wants_stream(method: &Method, path: &str, headers: &HeaderMap) -> bool {
+    let lists = |name, word: &str| {
+        headers.get_all(name).iter().any(|value| {
+            value.to_str().is_ok_and(|list| list.split(',').any(|one| one.trim().eq_ignore_ascii_case(word)))
+        })
+    };
+    method == Method::GET && path == PATH && lists(CONNECTION, "upgrade") && lists(UPGRADE, PROTOCOL)
+}
+
+/// What a member turned out to speak.
+pub(super) enum Dialled {
+    /// The framed stream.
+    Stream(Arc<Connection>),
+    /// HTTP, but not the upgrade.
+    PlainHttp,
+}
+
+/// Why there is nobody to speak to; nothing was sent that anybody could execute.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    #[error("cannot connect: {0}")]
+    Connect(#[from] io::Error),
+    #[error("not a member of this ring: it does not speak HTTP ({0})")]
+    NotHttp(hyper::Error),
+    #[error("it refuses access with status {0}; it must count this node among its members")]
+    Access(StatusCode),
+    #[error("the handshake failed: {0}")]
+    Handshake(#[from] HandshakeError),
+}
+
+/// Connects, asks for the upgrade and shakes hands.
+pub(super) async fn dial(
+    connector: &dyn Connect,
+    member: &MemberAddress,
+    identity: Arc<Identity>,
+) -> Result<Dialled, DialError> {
+    let stream = TokioIo::new(connector.connect(member).await?);
+    let (mut sender, http) =
+        hyper::client::conn::http1::handshake(stream).await.map_err(DialError::NotHttp)?;
+    let http = tokio::spawn(http.with_upgrades());
+    // The task of a connection that is not upgraded must not outlive a caller that gives up.
+    let _http = AbortOnDrop(http.abort_handle());
+    let mut request = Request::new(Empty::<Bytes>::new());
+    *request.uri_mut() = http::Uri::from_static(PATH);
+    let headers = request.headers_mut();
+    if let Ok(host) = member.to_string().try_into() {
+        headers.insert(HOST, host);
+    }
+    headers.insert(CONNECTION, http::HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, http::HeaderValue::from_static(PROTOCOL));
+    let response = sender.send_request(request).await.map_err(DialError::NotHttp)?;
+    match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => {}
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => return Err(DialError::Access(status)),
+        _ => return Ok(Dialled::PlainHttp),
+    }
+    let upgraded = hyper::upgrade::on(response).await.map_err(DialError::NotHttp)?;
+    let Ok(parts) = upgraded.downcast::<TokioIo<Box<dyn MemberStream>>>() else {
+        return Err(io::Error::other("the upgraded stream is not the one that was opened").into());
+    };
+    let mut buffer = BytesMut::with_capacity(READ_BYTES.max(parts.read_buf.len()));
+    buffer.extend_from_slice(&parts.read_buf);
+    let stream = parts.io.into_inner();
+    Ok(Dialled::Stream(Connection::start(stream, buffer, identity, member).await?))
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

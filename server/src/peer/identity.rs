@@ -1,0 +1,131 @@
+//! Who this member is to others, and what a member says when it is asked how it is.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ringhold_ring::{MemberAddress, RingId};
+
+use crate::clock::Clock;
+
+/// What this member tells every other one when a stream opens. Only the ring id changes, at a reload.
+#[derive(Debug)]
+pub struct Identity {
+    cluster: String,
+    member: MemberAddress,
+    ring_id: AtomicU64,
+    incarnation: u64,
+    max_object_bytes: usize,
+    clock: Clock,
+}
+
+/// A cluster name that does not travel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a cluster name is 1 to {limit} bytes long, not {0}", limit = Identity::MAX_CLUSTER_BYTES)]
+pub struct ClusterNameError(usize);
+
+impl Identity {
+    /// The longest cluster name, in bytes.
+    pub const MAX_CLUSTER_BYTES: usize = 255;
+
+    /// The member at `member` of `cluster`. `incarnation` is a random number of this start; `clock` turns
+    /// expiries into milliseconds left and back.
+    ///
+    /// # Errors
+    /// [`ClusterNameError`] when the name is empty or too long.
+    pub fn new(
+        cluster: impl Into<String>,
+        member: MemberAddress,
+        ring_id: RingId,
+        incarnation: u64,
+        max_object_bytes: usize,
+        clock: Clock,
+    ) -> Result<Self, ClusterNameError> {
+        let cluster = cluster.into();
+        if !(1..=Self::MAX_CLUSTER_BYTES).contains(&cluster.len()) {
+            return Err(ClusterNameError(cluster.len()));
+        }
+        let ring_id = AtomicU64::new(ring_id.as_u64());
+        Ok(Self { cluster, member, ring_id, incarnation, max_object_bytes, clock })
+    }
+
+    /// Members of another cluster are refused.
+    #[must_use]
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// This member.
+    #[must_use]
+    pub const fn member(&self) -> &MemberAddress {
+        &self.member
+    }
+
+    /// The ring as this member knows it now.
+    #[must_use]
+    pub fn ring_id(&self) -> RingId {
+        RingId::from_u64(self.ring_id.load(Ordering::Acquire))
+    }
+
+    /// After a reload: the new ring.
+    pub fn set_ring_id(&self, ring_id: RingId) {
+        self.ring_id.store(ring_id.as_u64(), Ordering::Release);
+    }
+
+    /// Which start of this member it is.
+    #[must_use]
+    pub const fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// The largest value this member stores.
+    #[must_use]
+    pub const fn max_object_bytes(&self) -> usize {
+        self.max_object_bytes
+    }
+
+    /// How many bytes of values may be on their way to this member on one stream.
+    pub(super) fn assembly_bytes(&self) -> usize {
+        const AT_LEAST: usize = 16 << 20;
+        self.max_object_bytes.saturating_mul(4).clamp(AT_LEAST, u32::MAX as usize)
+    }
+
+    pub(super) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+/// What a member can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberState {
+    /// It has just begun; nothing yet.
+    Starting,
+    /// It takes replicated writes; others are handing its objects back.
+    Syncing,
+    /// Everything.
+    Ready,
+    /// It finishes what it has and takes nothing new.
+    Draining,
+}
+
+impl MemberState {
+    /// Its name in answers, metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Syncing => "syncing",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// What a member said when it was probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeAnswer {
+    /// How it is.
+    pub state: MemberState,
+    /// The ring as it knows it; none from a member that speaks plain HTTP only.
+    pub ring_id: Option<RingId>,
+    /// Which start of it answered; none from a member that speaks plain HTTP only.
+    pub incarnation: Option<u64>,
+}

@@ -1,0 +1,335 @@
+//! The asking side as the rest of the node sees it: a member's address, a request, an answer.
+//!
+//! One stream to each member is opened when it is first needed, kept, and reopened when it has ended. Invariant: a
+//! request is put on a second stream only when the first certainly did not execute it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use hashbrown::HashMap;
+use parking_lot::{Mutex, RwLock};
+use ringhold_ring::{Key, MemberAddress};
+use tokio::task::AbortHandle;
+
+use super::connection::{Connection, Lost, Trace};
+use super::dial::{Connect, Dialled, dial};
+use super::message::{self, Reply};
+use super::outbox::Fate;
+use super::plain_http::{Failed, PlainHttp};
+use super::{Identity, ProbeAnswer};
+use crate::object::{Operation, Outcome, Refusal};
+
+/// How long one attempt to open a stream may take, whoever waits for it.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a request that certainly was not executed is tried.
+const ATTEMPTS: usize = 2;
+
+/// Why a member did not answer. Either damages it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// The request was certainly not executed: it never left, or was refused unread.
+    #[error("{0}; the request was not executed")]
+    NotSent(String),
+    /// The request may have been executed.
+    #[error("{0}; the request may have been executed")]
+    Lost(String),
+}
+
+/// Every other member, as far as it has been asked for anything.
+pub struct Peers {
+    identity: Arc<Identity>,
+    connector: Arc<dyn Connect>,
+    links: RwLock<HashMap<MemberAddress, Arc<Link>, foldhash::fast::RandomState>>,
+}
+
+/// The way to one member.
+struct Link {
+    member: MemberAddress,
+    transport: ArcSwapOption<Transport>,
+    dialling: Mutex<Dialling>,
+}
+
+/// At most one attempt; `round` counts disconnects, so that an attempt from before one changes nothing after it.
+#[derive(Default)]
+struct Dialling {
+    attempt: Option<Attempt>,
+    round: u64,
+}
+
+/// An attempt to open a stream that everybody who needs one waits for.
+#[derive(Clone)]
+struct Attempt {
+    result: Shared<BoxFuture<'static, Result<Arc<Transport>, Arc<str>>>>,
+    task: AbortHandle,
+}
+
+enum Transport {
+    Stream(Arc<Connection>),
+    PlainHttp(PlainHttp),
+}
+
+/// A request that brought nothing back.
+struct Failure {
+    fate: Fate,
+    cause: String,
+}
+
+impl Peers {
+    /// Members are reached through `connector`, and told what `identity` says.
+    #[must_use]
+    pub fn new(identity: Arc<Identity>, connector: impl Connect) -> Self {
+        Self { identity, connector: Arc::new(connector), links: RwLock::default() }
+    }
+
+    /// Has `member` carry out `operation`, and waits at most `timeout` for the answer. Dropping the future
+    /// withdraws the request.
+    ///
+    /// # Errors
+    /// [`PeerError`] when there is no answer; it says whether the operation may have been executed.
+    pub async fn execute(
+        &self,
+        member: &MemberAddress,
+        key: &Key<'_>,
+        operation: &Operation,
+        timeout: Duration,
+    ) -> Result<Result<Outcome, Refusal>, PeerError> {
+        if !message::is_encodable(operation) {
+            // More tags than any real client sends; refusing changes nothing, guessing might.
+            return Ok(Err(Refusal::PreconditionFailed));
+        }
+        let trace = Trace::default();
+        let link = self.link(member);
+        let work = self.with_transport(&link, |transport| {
+            let trace = &trace;
+            async move {
+                match &*transport {
+                    Transport::Stream(connection) => {
+                        execute_on(connection, key, operation, timeout, trace).await
+                    }
+                    Transport::PlainHttp(http) => Ok(http.execute(key, operation, trace).await?),
+                }
+            }
+        });
+        finish(member, timeout, &trace, tokio::time::timeout(timeout, work).await)
+    }
+
+    /// Asks `member` how it is, and waits at most `timeout` for the answer.
+    ///
+    /// # Errors
+    /// [`PeerError`] when there is no answer.
+    pub async fn probe(&self, member: &MemberAddress, timeout: Duration) -> Result<ProbeAnswer, PeerError> {
+        let trace = Trace::default();
+        let link = self.link(member);
+        let work = self.with_transport(&link, |transport| {
+            let trace = &trace;
+            async move {
+                match &*transport {
+                    Transport::Stream(connection) => Ok(connection.probe(trace).await?),
+                    Transport::PlainHttp(http) => Ok(http.probe(trace).await?),
+                }
+            }
+        });
+        finish(member, timeout, &trace, tokio::time::timeout(timeout, work).await)
+    }
+
+    /// Drops what leads to `member`; everything under way to it fails now. The next request opens a new stream.
+    pub fn disconnect(&self, member: &MemberAddress) {
+        let link = self.links.read().get(member).cloned();
+        if let Some(link) = link {
+            link.disconnect("it was found damaged");
+        }
+    }
+
+    /// After a reload: forgets every member that `is_member` does not know.
+    pub fn retain(&self, is_member: impl Fn(&MemberAddress) -> bool) {
+        self.links.write().retain(|member, link| {
+            let stays = is_member(member);
+            if !stays {
+                link.disconnect("it is no longer a member");
+            }
+            stays
+        });
+    }
+
+    fn link(&self, member: &MemberAddress) -> Arc<Link> {
+        if let Some(link) = self.links.read().get(member) {
+            return Arc::clone(link);
+        }
+        let mut links = self.links.write();
+        Arc::clone(links.entry_ref(member).or_insert_with(|| {
+            let (transport, dialling) = (ArcSwapOption::empty(), Mutex::default());
+            Arc::new(Link { member: member.clone(), transport, dialling })
+        }))
+    }
+
+    /// Runs `work` on the member's transport; once more on a new one if the first turns out to be dead.
+    async fn with_transport<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        link: &Arc<Link>,
+        work: impl Fn(Arc<Transport>) -> F,
+    ) -> Result<T, Failure> {
+        let mut attempt = 1;
+        loop {
+            let transport = self.transport(link).await?;
+            match work(Arc::clone(&transport)).await {
+                Err(failure)
+                    if failure.fate == Fate::Unsent && attempt < ATTEMPTS && transport.has_ended() =>
+                {
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn transport(&self, link: &Arc<Link>) -> Result<Arc<Transport>, Failure> {
+        if let Some(transport) = link.usable() {
+            return Ok(transport);
+        }
+        let attempt = {
+            let mut dialling = link.dialling.lock();
+            // It may have succeeded just now.
+            if let Some(transport) = link.usable() {
+                return Ok(transport);
+            }
+            let round = dialling.round;
+            dialling.attempt.get_or_insert_with(|| self.dial(link, round)).clone()
+        };
+        attempt.result.await.map_err(|cause| Failure { fate: Fate::Unsent, cause: cause.to_string() })
+    }
+
+    /// Starts an attempt. It goes on when those who wait for it give up, and tidies up after itself.
+    fn dial(&self, link: &Arc<Link>, round: u64) -> Attempt {
+        let (link, connector, identity) =
+            (Arc::clone(link), Arc::clone(&self.connector), Arc::clone(&self.identity));
+        let task = tokio::spawn(async move {
+            let dialled = dial(&*connector, &link.member, Arc::clone(&identity));
+            let result = match tokio::time::timeout(DIAL_TIMEOUT, dialled).await {
+                Err(_) => Err(format!("cannot connect within {} s", DIAL_TIMEOUT.as_secs()).into()),
+                Ok(Err(error)) => Err(Arc::from(error.to_string())),
+                Ok(Ok(Dialled::Stream(connection))) => Ok(Arc::new(Transport::Stream(connection))),
+                Ok(Ok(Dialled::PlainHttp)) => {
+                    let http = PlainHttp::new(link.member.clone(), connector, identity);
+                    Ok(Arc::new(Transport::PlainHttp(http)))
+                }
+            };
+            let mut dialling = link.dialling.lock();
+            if dialling.round != round {
+                if let Ok(transport) = &result {
+                    transport.close(DISCONNECTED);
+                }
+                return Err(DISCONNECTED.into());
+            }
+            dialling.attempt = None;
+            if let Ok(transport) = &result {
+                link.transport.store(Some(Arc::clone(transport)));
+            }
+            result
+        });
+        let abort = task.abort_handle();
+        let result = task.map(|joined| joined.unwrap_or_else(|_| Err(DISCONNECTED.into())));
+        Attempt { result: result.boxed().shared(), task: abort }
+    }
+}
+
+const DISCONNECTED: &str = "it was disconnected while a stream was being opened";
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        self.links.get_mut().values().for_each(|link| link.disconnect("this node stops"));
+    }
+}
+
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    fn usable(&self) -> Option<Arc<Transport>> {
+        self.transport.load_full().filter(|transport| !transport.has_ended())
+    }
+
+    fn disconnect(&self, cause: &str) {
+        let mut dialling = self.dialling.lock();
+        dialling.round += 1;
+        if let Some(attempt) = dialling.attempt.take() {
+            attempt.task.abort();
+        }
+        if let Some(transport) = self.transport.swap(None) {
+            transport.close(cause);
+        }
+    }
+}
+
+impl Transport {
+    fn has_ended(&self) -> bool {
+        match self {
+            Self::Stream(connection) => !connection.is_open(),
+            Self::PlainHttp(http) => !http.is_usable(),
+        }
+    }
+
+    fn close(&self, cause: &str) {
+        match self {
+            Self::Stream(connection) => connection.close(cause),
+            Self::PlainHttp(http) => http.close(),
+        }
+    }
+}
+
+async fn execute_on(
+    connection: &Connection,
+    key: &Key<'_>,
+    operation: &Operation,
+    time_left: Duration,
+    trace: &Trace,
+) -> Result<Result<Outcome, Refusal>, Failure> {
+    let limit = connection.max_object_bytes();
+    if message::value_of(operation).is_some_and(|(value, _)| value.len() > limit) {
+        return Ok(Err(Refusal::TooLarge { limit }));
+    }
+    match connection.execute(key, operation, time_left, trace).await? {
+        Reply::Done(result) => Ok(result),
+        Reply::Stale => Err(Failure { fate: Fate::Unsent, cause: "it was too busy to begin in time".into() }),
+        Reply::Failed => Err(Failure { fate: Fate::Sent, cause: "it failed while executing".into() }),
+    }
+}
+
+fn finish<T>(
+    member: &MemberAddress,
+    timeout: Duration,
+    trace: &Trace,
+    result: Result<Result<T, Failure>, tokio::time::error::Elapsed>,
+) -> Result<T, PeerError> {
+    let failure = match result {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(failure)) => failure,
+        Err(_) => {
+            Failure { fate: trace.fate(), cause: format!("no answer within {} ms", timeout.as_millis()) }
+        }
+    };
+    let text = format!("member {member}: {}", failure.cause);
+    Err(match failure.fate {
+        Fate::Unsent => PeerError::NotSent(text),
+        Fate::Sent => PeerError::Lost(text),
+    })
+}
+
+impl From<Lost> for Failure {
+    fn from(lost: Lost) -> Self {
+        Self { fate: lost.fate, cause: lost.cause.to_string() }
+    }
+}
+
+impl From<Failed> for Failure {
+    fn from(failed: Failed) -> Self {
+        Self { fate: failed.fate, cause: failed.cause }
+    }
+}

@@ -1,0 +1,421 @@
+//! The answering end of a stream: carries requests out and sends what came of them.
+//!
+//! Most operations are complete when they are first polled, so each is polled once where it was read; only one
+//! that has to wait gets a task. The answers of one read leave in one write. Invariant: what a stream may hold
+//! (requests in progress, values being put together, bytes waiting to be written) is bounded, whoever asks.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use hashbrown::HashMap;
+use ringhold_ring::{Key, MemberAddress, RingId, Timestamp};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use super::body::{Assembly, Progress};
+use super::connection::{FAREWELL_TIMEOUT, READ_BYTES, put_credit};
+use super::frame::{self, Frame, Kind, Violation};
+use super::handshake::{self, CloseCode, HandshakeError, Hello, MAX_REQUESTS};
+use super::message::{self, Body, Reply, RequestHead};
+use super::outbox::Outbox;
+use super::{Identity, MemberState};
+use crate::object::{Operation, Outcome, Refusal};
+
+/// How long the other side may take for its `HELLO`.
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A stream on which nothing has come for so long is ended.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long the other side may take to end the stream after `GOAWAY`.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a stream leads to.
+pub trait Handler: Send + Sync + 'static {
+    /// Carries a member's request out, here. A read may be dropped when its time is over; a write runs to its end.
+    fn execute(&self, request: Request) -> impl Future<Output = Result<Outcome, Refusal>> + Send;
+
+    /// How this member is.
+    fn state(&self) -> MemberState;
+}
+
+/// What a member asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The key.
+    pub key: Key<'static>,
+    /// What to do with it.
+    pub operation: Operation,
+    /// How long the member waits for the answer.
+    pub time_left: Duration,
+    /// The ring as the member knows it.
+    pub ring_id: RingId,
+}
+
+/// Why a stream ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// It never began.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    /// The transport failed.
+    #[error("the stream of member {member} broke: {error}")]
+    Io {
+        /// Whose stream.
+        member: MemberAddress,
+        /// How.
+        error: io::Error,
+    },
+    /// The member does not keep to the protocol, and was told so.
+    #[error("member {member} does not keep to the protocol: {violation}")]
+    Violation {
+        /// Whose stream.
+        member: MemberAddress,
+        /// What it did.
+        violation: Violation,
+    },
+    /// The member ended the stream and said why.
+    #[error("member {member} closed the stream: {reason}")]
+    Refused {
+        /// Whose stream.
+        member: MemberAddress,
+        /// Its words.
+        reason: String,
+    },
+    /// It was idle, or did not end the stream when it was asked to.
+    #[error("the stream of member {member} was ended: nothing came from it for too long")]
+    Idle {
+        /// Whose stream.
+        member: MemberAddress,
+    },
+}
+
+/// Serves a stream until the member ends it. When `shutdown` is cancelled the member is asked to end it, and what
+/// it has asked until then is still answered.
+///
+/// # Errors
+/// [`ServeError`] when it ends otherwise; worth a line in the log, nothing more.
+pub async fn serve<S, H>(
+    mut stream: S,
+    handler: Arc<H>,
+    identity: Arc<Identity>,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+    H: Handler,
+{
+    let mut buffer = BytesMut::with_capacity(READ_BYTES);
+    let remote = handshake::answer(&mut stream, &mut buffer, &identity).await?;
+    if remote.ring_id != identity.ring_id() {
+        let (member, theirs, ours) = (&remote.member, remote.ring_id, identity.ring_id());
+        tracing::warn!(%member, %theirs, %ours, "a member with another ring opened a stream");
+    }
+    let member = remote.member.clone();
+    let outbox = Outbox::new(remote.assembly_bytes);
+    let answers = Answers { outbox, remote, identity, executing: AtomicUsize::new(0) };
+    let serving = Serving { handler, answers: Arc::new(answers), heard: AtomicU64::new(0) };
+    let (reader, writer) = tokio::io::split(stream);
+    let result = serving.run(reader, writer, buffer, &shutdown).await;
+    serving.answers.outbox.close();
+    result.map_err(|end| end.of(member))
+}
+
+struct Serving<H> {
+    handler: Arc<H>,
+    answers: Arc<Answers>,
+    /// Counts reads, for the idle limit.
+    heard: AtomicU64,
+}
+
+/// Where answers go; shared with the tasks of operations that have to wait.
+struct Answers {
+    outbox: Outbox,
+    remote: Hello,
+    identity: Arc<Identity>,
+    executing: AtomicUsize,
+}
+
+/// Values of requests that are being put together.
+#[derive(Default)]
+struct Partial {
+    requests: HashMap<u64, PartialRequest, foldhash::fast::RandomState>,
+    assembling: usize,
+}
+
+struct PartialRequest {
+    request: Request,
+    assembly: Assembly,
+    stale_at: Timestamp,
+}
+
+enum End {
+    Io(io::Error),
+    Violation(Violation),
+    Refused(String),
+    Idle,
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Violation> for End {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
+    }
+}
+
+impl End {
+    fn of(self, member: MemberAddress) -> ServeError {
+        match self {
+            Self::Io(error) => ServeError::Io { member, error },
+            Self::Violation(violation) => ServeError::Violation { member, violation },
+            Self::Refused(reason) => ServeError::Refused { member, reason },
+            Self::Idle => ServeError::Idle { member },
+        }
+    }
+}
+
+impl<H: Handler> Serving<H> {
+    async fn run<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+        &self,
+        mut reader: R,
+        mut writer: W,
+        mut buffer: BytesMut,
+        shutdown: &CancellationToken,
+    ) -> Result<(), End> {
+        let outbox = &self.answers.outbox;
+        let reading = async {
+            let result = self.read_from(&mut reader, &mut buffer).await;
+            match &result {
+                Err(End::Violation(violation)) => {
+                    let (code, reason) = (CloseCode::from(violation), violation.to_string());
+                    outbox.finish_with(|last| handshake::put_close(last, code, &reason));
+                }
+                _ => {
+                    // The other side may have ended its half only; what it asked is still answered.
+                    outbox.wait_until(|| self.answers.in_progress() == 0).await;
+                    outbox.finish();
+                }
+            }
+            result
+        };
+        let writing = outbox.write_to(&mut writer);
+        tokio::pin!(writing);
+        tokio::select! {
+            biased;
+            result = reading => {
+                let farewell = tokio::time::timeout(FAREWELL_TIMEOUT, writing).await;
+                match (result, farewell) {
+                    (Ok(()), Ok(Err(error))) => Err(error.into()),
+                    (result, _) => result,
+                }
+            }
+            result = &mut writing => Ok(result?),
+            end = self.see_out(shutdown) => Err(end),
+        }
+    }
+
+    /// Asks the other side to end the stream, at shutdown or when it is idle; ends only if it does not.
+    async fn see_out(&self, shutdown: &CancellationToken) -> End {
+        let mut heard = 0;
+        while tokio::time::timeout(IDLE_TIMEOUT, shutdown.cancelled()).await.is_err() {
+            let now = self.heard.load(Ordering::Relaxed);
+            if now == heard && self.answers.in_progress() == 0 {
+                break;
+            }
+            heard = now;
+        }
+        let _ = self.answers.outbox.put(Kind::GoAway, 0, |_| None);
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
+        End::Idle
+    }
+
+    async fn read_from<R: AsyncRead + Unpin>(
+        &self,
+        reader: &mut R,
+        buffer: &mut BytesMut,
+    ) -> Result<(), End> {
+        let mut partial = Partial::default();
+        loop {
+            while let Some((frame, length)) = frame::first(buffer)? {
+                self.take(frame, &mut partial)?;
+                buffer.advance(length);
+                if self.answers.in_progress() >= MAX_REQUESTS as usize {
+                    let busy = || self.answers.in_progress() < MAX_REQUESTS as usize;
+                    self.answers.outbox.wait_until(busy).await;
+                }
+            }
+            self.answers.outbox.room().await;
+            buffer.reserve(READ_BYTES);
+            if reader.read_buf(buffer).await? == 0 {
+                return Ok(());
+            }
+            self.heard.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn take(&self, frame: Frame<'_>, partial: &mut Partial) -> Result<(), End> {
+        let Frame { kind, id, payload } = frame;
+        match kind {
+            Kind::Request => self.take_request(id, payload, partial)?,
+            Kind::Body => self.take_piece(id, payload, partial)?,
+            Kind::Probe => {
+                message::decode_probe(payload)?;
+                let (state, identity) = (self.handler.state(), &self.answers.identity);
+                let _ = self.answers.outbox.put(Kind::ProbeAnswer, id, |to| {
+                    message::encode_probe_answer(to, state, identity.ring_id(), identity.incarnation());
+                    None
+                });
+            }
+            Kind::Cancel => {
+                partial.remove(id);
+                self.answers.outbox.forget(id);
+            }
+            Kind::Credit => {
+                let mut fields = frame::Fields::new(payload, "CREDIT");
+                let bytes = fields.u32()?;
+                fields.end()?;
+                self.answers.outbox.grant(id, bytes);
+            }
+            Kind::Void => {}
+            Kind::Close => return Err(End::Refused(handshake::close_reason(payload))),
+            Kind::Hello | Kind::Answer | Kind::ProbeAnswer | Kind::GoAway => {
+                return Err(Violation::Unexpected("frame from the asking side").into());
+            }
+        }
+        Ok(())
+    }
+
+    fn take_request(&self, id: u64, payload: &[u8], partial: &mut Partial) -> Result<(), Violation> {
+        let identity = &self.answers.identity;
+        let RequestHead { key, operation, body, time_left, ring_id } =
+            message::decode_request(payload, identity.max_object_bytes())?;
+        if id == 0 || partial.requests.contains_key(&id) {
+            return Err(Violation::Unexpected("REQUEST with the id of another"));
+        }
+        let request = Request { key: key.into_owned(), operation, time_left, ring_id };
+        let Body::Follows(length) = body else {
+            self.execute(id, request);
+            return Ok(());
+        };
+        if partial.assembling + length > identity.assembly_bytes() {
+            return Err(Violation::OverLimit("values under way"));
+        }
+        partial.assembling += length;
+        let stale_at = identity.clock().now() + time_left;
+        partial.requests.insert(id, PartialRequest { request, assembly: Assembly::new(length), stale_at });
+        Ok(())
+    }
+
+    fn take_piece(&self, id: u64, piece: &[u8], partial: &mut Partial) -> Result<(), Violation> {
+        let Some(waiting) = partial.requests.get_mut(&id) else {
+            return Err(Violation::Unexpected("BODY without an announced value"));
+        };
+        match waiting.assembly.add(piece)? {
+            Progress::Waiting => {}
+            Progress::Grant(bytes) => put_credit(&self.answers.outbox, id, bytes),
+            Progress::Complete => {
+                let Some(PartialRequest { mut request, assembly, stale_at }) = partial.remove(id) else {
+                    return Ok(());
+                };
+                let now = self.answers.identity.clock().now();
+                if stale_at <= now {
+                    self.answers.send(id, Reply::Stale);
+                    return Ok(());
+                }
+                request.time_left = stale_at.since(now);
+                request.operation = message::with_value(request.operation, assembly.into_bytes());
+                self.execute(id, request);
+            }
+        }
+        Ok(())
+    }
+
+    /// Polls the operation once; what is not done then goes on in a task of its own.
+    fn execute(&self, id: u64, request: Request) {
+        let handler = Arc::clone(&self.handler);
+        let is_read = matches!(request.operation, Operation::Get { .. });
+        let time_left = request.time_left;
+        let mut operation: Pin<Box<dyn Future<Output = _> + Send>> =
+            Box::pin(async move { handler.execute(request).await });
+        // Outside the cooperative budget: an exhausted one would make every further operation of this read a task.
+        let first = {
+            let mut polled = tokio::task::coop::unconstrained(operation.as_mut());
+            Pin::new(&mut polled).poll(&mut Context::from_waker(std::task::Waker::noop()))
+        };
+        if let Poll::Ready(result) = first {
+            return self.answers.send(id, Reply::Done(result));
+        }
+        let unanswered = Unanswered::new(Arc::clone(&self.answers), id);
+        tokio::spawn(async move {
+            let reply = if is_read {
+                tokio::time::timeout(time_left, operation).await.map_or(Reply::Stale, Reply::Done)
+            } else {
+                Reply::Done(operation.await)
+            };
+            unanswered.answer(reply);
+        });
+    }
+}
+
+impl Partial {
+    fn remove(&mut self, id: u64) -> Option<PartialRequest> {
+        let removed = self.requests.remove(&id)?;
+        self.assembling -= removed.assembly.length();
+        Some(removed)
+    }
+}
+
+impl Answers {
+    fn in_progress(&self) -> usize {
+        self.executing.load(Ordering::Acquire) + self.outbox.values()
+    }
+
+    fn send(&self, id: u64, reply: Reply) {
+        let limit = self.remote.assembly_bytes;
+        let reply = if message::reply_value_bytes(&reply) > limit {
+            Reply::Done(Err(Refusal::TooLarge { limit }))
+        } else {
+            reply
+        };
+        let now = self.identity.clock().now();
+        // When the stream has ended meanwhile, nobody waits for the answer.
+        let _ = self.outbox.put(Kind::Answer, id, |payload| message::encode_reply(payload, &reply, now));
+    }
+}
+
+/// An operation with a task of its own. A task that dies in the middle answers that it failed.
+struct Unanswered {
+    answers: Arc<Answers>,
+    id: u64,
+    reply: Reply,
+}
+
+impl Unanswered {
+    fn new(answers: Arc<Answers>, id: u64) -> Self {
+        answers.executing.fetch_add(1, Ordering::AcqRel);
+        Self { answers, id, reply: Reply::Failed }
+    }
+
+    fn answer(mut self, reply: Reply) {
+        self.reply = reply;
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.answers.send(self.id, std::mem::replace(&mut self.reply, Reply::Failed));
+        self.answers.executing.fetch_sub(1, Ordering::AcqRel);
+        self.answers.outbox.nudge();
+    }
+}

@@ -1,0 +1,70 @@
+//! `cargo xtask test`: everything that must always hold, in the order in which a mistake is cheapest to learn of.
+//!
+//! It needs a Rust toolchain and a network for dependencies; what else the tests use, it brings. It is what
+//! continuous integration runs, and nothing there runs anything else.
+
+use std::path::PathBuf;
+
+use crate::command::CommandLine;
+use crate::error::Error;
+use crate::steps::Steps;
+use crate::{links, tools};
+
+/// The program whose processes the integration tests start.
+const PROGRAM: &str = "ringhold";
+
+/// Takes every step, up to the first that fails, and prints a table of them.
+pub fn run() -> Result<(), Error> {
+    let mut steps = Steps::default();
+    let result = take_all(&mut steps);
+    println!("\n{}", steps.table());
+    result
+}
+
+fn take_all(steps: &mut Steps) -> Result<(), Error> {
+    let cargo = |arguments| move || CommandLine::cargo(arguments).run();
+    steps.take("tools", tools::ensure)?;
+    steps.take("format", cargo("fmt --all --check"))?;
+    steps.take("lints", cargo("clippy --workspace --all-targets --locked -- -D warnings"))?;
+    // Rings of real processes are judged by how long things take, so they run what users run.
+    let program = steps.take("release program", build_program)?;
+    steps.take("tests", || {
+        CommandLine::cargo("test --workspace --locked").with("RINGHOLD_BIN", program).run()
+    })?;
+    steps.take("documentation", || {
+        CommandLine::cargo("doc --workspace --no-deps --locked").with("RUSTDOCFLAGS", "-D warnings").run()
+    })?;
+    steps.take("links", links::run)
+}
+
+/// Builds the program and asks cargo where it put it: the target directory is a matter of configuration.
+fn build_program() -> Result<PathBuf, Error> {
+    let build = CommandLine::cargo(
+        "build --release --package ringhold-server --locked --message-format json-render-diagnostics",
+    );
+    let command = build.shown().to_owned();
+    let messages = build.run_for_output()?;
+    executable(&messages).ok_or(Error::NoProgram { command, program: PROGRAM })
+}
+
+fn executable(messages: &[u8]) -> Option<PathBuf> {
+    let messages = messages.split(|byte| *byte == b'\n');
+    let messages = messages.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+    let mut programs = messages.filter(|message| message["target"]["name"] == PROGRAM);
+    programs.find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_where_cargo_says_it_put_it() {
+        let messages = br#"{"reason":"compiler-artifact","target":{"name":"bytes"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"ringhold"},"executable":"/elsewhere/release/ringhold"}
+{"reason":"build-finished","success":true}
+"#;
+        assert_eq!(executable(messages), Some("/elsewhere/release/ringhold".into()));
+        assert_eq!(executable(br#"{"reason":"build-finished","success":true}"#), None);
+    }
+}
