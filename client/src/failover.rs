@@ -135,11 +135,16 @@ impl Tally {
     }
 }
 
-/// How long one attempt may take. What may be repeated leaves the nodes behind it their part of the time; what may not
-/// has no use for them once it is sent.
+/// How long one attempt may take. What may be repeated leaves time for the nodes behind it, but no more than for two of
+/// them: a long list of nodes must not make a busy one look dead. What may not be repeated has no use for the others
+/// once it is sent.
 fn share_of(remaining: Duration, nodes_left: usize, repeat: Repeat) -> Duration {
     match repeat {
-        Repeat::Read | Repeat::Harmless => remaining / u32::try_from(nodes_left).unwrap_or(u32::MAX).max(1),
+        Repeat::Read | Repeat::Harmless => match nodes_left {
+            0 | 1 => remaining,
+            2 => remaining / 2,
+            _ => remaining / 3,
+        },
         Repeat::Harmful => remaining,
     }
 }
@@ -164,5 +169,18 @@ async fn within(
             return Err(Failure::Lost(format!("no answer within {allowed:.1?}")));
         }
         wake_at = due;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_leaves_time_for_the_next_however_many_there_are() {
+        let remaining = Duration::from_secs(12);
+        let seconds = |left| share_of(remaining, left, Repeat::Read).as_secs();
+        assert_eq!([1, 2, 3, 1000].map(seconds), [12, 6, 4, 4]);
+        assert_eq!(share_of(remaining, 3, Repeat::Harmful), remaining);
     }
 }

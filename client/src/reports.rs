@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterReport {
     /// The ring's name.
-    pub cluster: String,
+    pub name: String,
     /// What is equal on every member that is configured alike.
     pub ring_id: String,
     /// The rule that places keys on members.
@@ -15,10 +15,9 @@ pub struct ClusterReport {
     /// How many home members a key has.
     pub replicas: usize,
     /// The member that answers.
-    #[serde(rename = "self")]
-    pub me: MemberAddress,
-    /// Which start of that member this is.
-    pub incarnation: u64,
+    pub member: MemberAddress,
+    /// Tells one start of that member from the next.
+    pub incarnation: String,
     /// The version of the program that it runs.
     pub version: String,
     /// Every member in the order of the ring.
@@ -34,13 +33,18 @@ pub struct MemberReport {
     pub address: MemberAddress,
     /// How it is seen.
     pub health: MemberHealth,
-    /// How many probes it has passed, when it is being validated.
+    /// How many probes in a row it has passed while it is being validated.
+    #[serde(default)]
+    pub passes: u32,
+    /// What it last said of itself, `ready` for one; none: nothing yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub passes: Option<u32>,
+    pub state: Option<String>,
+    /// Its ring id when that is not the answering member's: the two disagree about the ring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring_id: Option<String>,
     /// Its part of the key space, from 0 to 1.
     pub share: f64,
     /// Whether it is the member that answers.
-    #[serde(rename = "self", default)]
     pub is_self: bool,
 }
 
@@ -59,14 +63,22 @@ pub enum MemberHealth {
     Other(String),
 }
 
-impl std::fmt::Display for MemberHealth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
+impl MemberHealth {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
             Self::Online => "online",
             Self::Damaged => "damaged",
             Self::Validating => "validating",
             Self::Other(text) => text,
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for MemberHealth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -110,18 +122,19 @@ mod tests {
 
     #[test]
     fn reports_of_newer_nodes_are_understood() {
-        let text = r#"{"cluster":"c","ring_id":"0f","placement":"modulo","replicas":2,"self":"10.0.0.1:9999",
-            "incarnation":3,"version":"9.9.9","new":{},"members":[
-              {"address":"10.0.0.1:9999","health":"online","share":0.5,"self":true,"zone":"a"},
-              {"address":"10.0.0.2:9999","health":"validating","passes":2,"share":0.25,"self":false},
-              {"address":"10.0.0.3:9999","health":"syncing","share":0.25,"self":false}],
+        let text = r#"{"name":"c","ring_id":"0f","placement":"modulo","replicas":2,"member":"10.0.0.1:9999",
+            "incarnation":"000f","version":"9.9.9","new":{},"members":[
+              {"address":"10.0.0.1:9999","health":"online","share":0.5,"is_self":true,"zone":"a"},
+              {"address":"10.0.0.2:9999","health":"validating","passes":2,"share":0.25,"is_self":false},
+              {"address":"10.0.0.3:9999","health":"asleep","state":"syncing","ring_id":"10","share":0.25,"is_self":false}],
             "store":{"objects":1,"bytes":2,"max_bytes":3,"evicted":4,"expired":5,"tombstones":6}}"#;
         let report: ClusterReport = serde_json::from_str(text).unwrap();
         assert!(report.members[0].is_self);
-        assert_eq!(report.members[1].passes, Some(2));
+        assert_eq!(report.members[1].passes, 2);
         assert_eq!(report.members[1].health, MemberHealth::Validating);
-        assert_eq!(report.members[2].health, MemberHealth::Other("syncing".into()));
-        assert_eq!(serde_json::to_value(&report).unwrap()["members"][2]["health"], "syncing");
+        assert_eq!(report.members[2].health, MemberHealth::Other("asleep".into()));
+        assert_eq!(serde_json::to_value(&report).unwrap()["members"][2]["health"], "asleep");
+        assert_eq!(report.members[2].state.as_deref(), Some("syncing"));
         assert_eq!(report.store.expired, 5);
     }
 }

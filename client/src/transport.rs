@@ -11,6 +11,11 @@ use http::header::CONTENT_LENGTH;
 use crate::call::{Answer, Body, Call, Take};
 use crate::{Error, NodeUrl, Problem};
 
+/// How long a connection is kept for the next request.
+const IDLE: Duration = Duration::from_secs(5);
+/// Connections kept for the next requests, for each node; more are opened as needed, and closed after use.
+const MAX_IDLE_CONNECTIONS: usize = 256;
+
 /// Connections to the nodes.
 #[derive(Debug)]
 pub(crate) struct Transport {
@@ -38,6 +43,9 @@ impl Transport {
             // Whether something may run twice is decided in one place, the fail-over.
             .retry(reqwest::retry::never())
             .connect_timeout(connect_timeout)
+            // Shorter than a node keeps an idle connection: a PATCH that meets its closing has an unknown outcome.
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .tcp_nodelay(true)
             .user_agent(concat!("ringhold-client/", env!("CARGO_PKG_VERSION")))
             .build()?;

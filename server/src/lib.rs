@@ -13,6 +13,7 @@
 //! A request's way: [`http`] (or the receiving side of [`peer`]) -> [`routing`] -> [`owner`] -> [`store`], or one
 //! forward through [`peer`]. No step looks back. [`node`] puts the parts together.
 
+pub mod cli;
 pub mod clock;
 pub mod embedded;
 pub mod http;

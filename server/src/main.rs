@@ -1,3 +1,5 @@
 //! The `ringhold` program: a thin caller of the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    ringhold_server::cli::main()
+}

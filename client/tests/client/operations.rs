@@ -198,8 +198,8 @@ async fn a_patch_carries_its_options_and_says_whether_it_created() {
 async fn locate_and_cluster_are_read_into_types() {
     let location = r#"{"key":"a/b","digest":"00","uuid":"u","owner":"10.0.0.1:1","role":"owner","homes":["10.0.0.1:1"],
         "preference_list":["10.0.0.1:1","10.0.0.2:1"]}"#;
-    let cluster = r#"{"cluster":"c","ring_id":"1","placement":"modulo","replicas":1,"self":"10.0.0.1:1","incarnation":1,
-        "version":"0.1.0","members":[{"address":"10.0.0.1:1","health":"online","share":1.0,"self":true}],
+    let cluster = r#"{"name":"c","ring_id":"1","placement":"modulo","replicas":1,"member":"10.0.0.1:1","incarnation":"01",
+        "version":"0.1.0","members":[{"address":"10.0.0.1:1","health":"online","share":1.0,"is_self":true,"passes":0}],
         "store":{"objects":0,"bytes":0,"max_bytes":1,"evicted":0,"expired":0}}"#;
     let node =
         Node::start([Step::Answer(answer(200, &[], location)), Step::Answer(answer(200, &[], cluster))])

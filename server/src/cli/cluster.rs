@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use ringhold_client::{Client, ClusterReport};
+use ringhold_client::{Client, ClusterReport, MemberAddress};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
@@ -65,12 +65,18 @@ async fn show(nodes: &mut [LocalNode], folder: &Path) -> Result<(), Failure> {
 /// Ports that nothing listens on now; a node that loses the race for one says so itself.
 fn free_addresses(args: &Args) -> Result<Vec<SocketAddr>, Failure> {
     if !args.host.is_loopback() {
-        return Err(Failure::usage(format!("{} is not a loopback address; a local ring is for this machine", args.host)));
+        return Err(Failure::usage(format!(
+            "{} is not a loopback address; a local ring is for this machine",
+            args.host
+        )));
     }
     let mut addresses = Vec::with_capacity(usize::from(args.nodes));
     for number in 0..args.nodes {
         let port = args.port.checked_add(number).filter(|port| *port != 0).ok_or_else(|| {
-            Failure::usage(format!("{} nodes do not fit above port {}; choose a lower --port", args.nodes, args.port))
+            Failure::usage(format!(
+                "{} nodes do not fit above port {}; choose a lower --port",
+                args.nodes, args.port
+            ))
         })?;
         let address = SocketAddr::from((args.host, port));
         TcpListener::bind(address).map_err(|why| {
@@ -92,11 +98,17 @@ struct LocalNode {
 }
 
 impl LocalNode {
-    fn start(address: SocketAddr, all: &[SocketAddr], folder: &Path, set: &[String]) -> Result<Self, Failure> {
+    fn start(
+        address: SocketAddr,
+        all: &[SocketAddr],
+        folder: &Path,
+        set: &[String],
+    ) -> Result<Self, Failure> {
         let config = folder.join(format!("node-{}.toml", address.port()));
         let log = folder.join(format!("node-{}.log", address.port()));
         let members: Vec<_> = all.iter().map(|member| format!("\"{member}\"")).collect();
-        let text = format!("[node]\naddress = \"{address}\"\n\n[cluster]\nmembers = [{}]\n", members.join(", "));
+        let text =
+            format!("[node]\naddress = \"{address}\"\n\n[cluster]\nmembers = [{}]\n", members.join(", "));
         std::fs::write(&config, text)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("serve").arg("--stop-at-stdin-end").arg("--config").arg(&config);
@@ -113,10 +125,14 @@ impl LocalNode {
 
     async fn wait_until_ready(&mut self) -> Result<(), Failure> {
         let deadline = Instant::now() + READY_WITHIN;
-        while self.client.ready().await.is_err() {
+        while !matches!(self.client.readyz().await, Ok(true)) {
             if let Some(status) = self.process.try_wait()? {
                 let said = std::fs::read_to_string(&self.log).unwrap_or_default();
-                return Err(Failure::general(format!("node {} ended ({status}): {}", self.address, said.trim())));
+                return Err(Failure::general(format!(
+                    "node {} ended ({status}): {}",
+                    self.address,
+                    said.trim()
+                )));
             }
             if Instant::now() > deadline {
                 return Err(Failure::general(format!(
@@ -143,7 +159,8 @@ async fn stop(nodes: Vec<LocalNode>) {
 fn introduction(nodes: &[LocalNode], folder: &Path) -> String {
     let address = |number: usize| nodes[number % nodes.len()].address;
     let last = &nodes[nodes.len() - 1];
-    let mut text = format!("A ring of {} nodes; configuration and logs are in {}\n\n", nodes.len(), folder.display());
+    let mut text =
+        format!("A ring of {} nodes; configuration and logs are in {}\n\n", nodes.len(), folder.display());
     for node in nodes {
         text += &format!("  http://{}  pid {}\n", node.address, node.process.id().unwrap_or_default());
     }
@@ -206,8 +223,8 @@ async fn look(nodes: &mut [LocalNode]) -> Vec<String> {
 }
 
 fn line(node: &LocalNode, own: Option<&ClusterReport>, all: &[Option<ClusterReport>]) -> String {
-    let address = node.address.to_string();
-    let others = all.iter().flatten().filter(|report| report.this != address);
+    let address = MemberAddress::from(node.address);
+    let others = all.iter().flatten().filter(|report| report.member != address);
     let seen = others.flat_map(|report| &report.members).filter(|member| member.address == address);
     let mut healths: Vec<_> = seen.map(|member| member.health.as_str()).collect();
     healths.sort_unstable();
@@ -217,5 +234,5 @@ fn line(node: &LocalNode, own: Option<&ClusterReport>, all: &[Option<ClusterRepo
         Some(report) => format!("{} objects, {} bytes", report.store.objects, report.store.bytes),
         None => "does not answer".to_owned(),
     };
-    format!("  {address:<16} {health:<20} {holds}")
+    format!("  {:<16} {health:<20} {holds}", node.address)
 }

@@ -10,8 +10,9 @@ use crate::{Node, telemetry};
 /// Run one node.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration file, TOML or YAML; without one: a single plain node on 127.0.0.1:9999
-    #[arg(long, value_name = "FILE", env = "RINGHOLD_CONFIG")]
+    /// The configuration file, TOML or YAML [default: the RINGHOLD_CONFIG variable, or none: a single plain node on
+    /// 127.0.0.1:9999]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Set one value, above file and environment; may be given several times
     #[arg(long, value_name = "SECTION.KEY=VALUE")]

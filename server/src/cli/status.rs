@@ -1,0 +1,80 @@
+//! `ringhold status`: the ring as one of its nodes sees it.
+
+use clap::Args;
+use ringhold_client::{Client, ClusterReport, MemberReport};
+
+use super::{Failure, output};
+
+/// Arguments of `ringhold status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries it out.
+pub async fn run(ring: &Client, args: &StatusArgs) -> Result<(), Failure> {
+    let report = ring.cluster().await?;
+    if args.json { output::print_json(&report) } else { output::print(describe(&report)) }
+}
+
+fn describe(report: &ClusterReport) -> String {
+    let ClusterReport { name, ring_id, placement, replicas, member, version, members, store, .. } = report;
+    let copies = if *replicas == 1 { "1 copy".into() } else { format!("{replicas} copies") };
+    let mut rows = vec![["MEMBER", "HEALTH", "SHARE", ""].map(String::from).to_vec()];
+    rows.extend(members.iter().map(row));
+    format!(
+        "ring {name} ({ring_id}), {placement} placement, {copies} of each object\n\
+         as seen by {member}, ringhold {version}\n\n{}\n\
+         store of {member}: {} objects, {} of {}, {} evicted, {} expired\n",
+        output::table(&rows),
+        store.objects,
+        output::bytes(store.bytes),
+        output::bytes(store.max_bytes),
+        store.evicted,
+        store.expired,
+    )
+}
+
+fn row(member: &MemberReport) -> Vec<String> {
+    let MemberReport { address, health, passes, state, ring_id, share, is_self } = member;
+    let health = if *passes > 0 { format!("{health} ({passes} passed)") } else { health.to_string() };
+    // That a member is ready is the usual case, and goes without saying.
+    let state = state.as_ref().filter(|state| *state != "ready").cloned();
+    let other_ring = ring_id.as_ref().map(|id| format!("is configured for another ring ({id})"));
+    let notes = [is_self.then(|| "answers".to_owned()), state, other_ring];
+    let notes: Vec<_> = notes.into_iter().flatten().collect();
+    vec![address.to_string(), health, format!("{:.1} %", share * 100.0), notes.join(", ")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ring_is_a_table_of_members() {
+        let report = serde_json::from_str(
+            r#"{"name":"shop","ring_id":"00ff","placement":"modulo","replicas":2,"member":"10.0.0.1:9999",
+            "incarnation":"01","version":"0.1.0","members":[
+              {"address":"10.0.0.1:9999","health":"online","share":0.3333,"is_self":true,"passes":0},
+              {"address":"10.0.0.3:9999","health":"online","share":0.3333,"is_self":false,"passes":0,"state":"ready"},
+              {"address":"10.0.0.20:9999","health":"validating","passes":2,"share":0.3334,"is_self":false,
+               "state":"syncing","ring_id":"00fe"}],
+            "store":{"objects":12,"bytes":1536,"max_bytes":1073741824,"evicted":0,"expired":3}}"#,
+        );
+        let text = describe(&report.unwrap());
+        assert_eq!(
+            text,
+            "ring shop (00ff), modulo placement, 2 copies of each object\n\
+             as seen by 10.0.0.1:9999, ringhold 0.1.0\n\
+             \n\
+             MEMBER          HEALTH                 SHARE\n\
+             10.0.0.1:9999   online                 33.3 %  answers\n\
+             10.0.0.3:9999   online                 33.3 %\n\
+             10.0.0.20:9999  validating (2 passed)  33.3 %  syncing, is configured for another ring (00fe)\n\
+             \n\
+             store of 10.0.0.1:9999: 12 objects, 1.5 KiB of 1.0 GiB, 0 evicted, 3 expired\n"
+        );
+    }
+}
