@@ -253,7 +253,7 @@ impl Cells {
 
     fn sparsest(&self, stock: &Stock) -> Option<usize> {
         let idle = stock.cells - stock.live;
-        if idle <= TOLERATED_IDLE_CELLS + stock.live / 6 {
+        if idle <= TOLERATED_IDLE_CELLS + stock.live / 16 {
             return None;
         }
         let used = |number: usize| self.pages[number].used.count_ones() as usize;
