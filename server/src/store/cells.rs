@@ -12,6 +12,9 @@ use super::parts::{CLASSES, Class, Parts, cost};
 
 /// Objects of a class are not moved together for fewer cells.
 const TOLERATED_IDLE_CELLS: usize = 8;
+/// What the cells of a page take together, at most, unless that were fewer than four.
+const FULL_PAGE_BYTES: usize = 4096;
+const MIN_PAGE_CELLS: usize = 4;
 
 /// The bytes of an object outside the page.
 #[derive(Debug, Default)]
@@ -52,7 +55,11 @@ impl Page {
         let body = if class == Class::LOOSE {
             Body::Loose((0..cells).map(|_| Loose::default()).collect())
         } else {
-            Body::Packed(vec![0; cells * class.cell_bytes()].into_boxed_slice())
+            let bytes = cells * class.cell_bytes();
+            // The odd rest of a full page is taken too: all full pages can take each other's place.
+            let is_full_page = bytes + class.cell_bytes() > FULL_PAGE_BYTES;
+            let bytes = if is_full_page { bytes.max(FULL_PAGE_BYTES) } else { bytes };
+            Body::Packed(vec![0; bytes].into_boxed_slice())
         };
         Self { entries: (0..cells).map(|_| Entry::vacant()).collect(), body, class, used: 0, open_at: None }
     }
@@ -246,14 +253,14 @@ impl Cells {
 
     fn sparsest(&self, stock: &Stock) -> Option<usize> {
         let idle = stock.cells - stock.live;
-        if idle <= TOLERATED_IDLE_CELLS + stock.live / 4 {
+        if idle <= TOLERATED_IDLE_CELLS + stock.live / 16 {
             return None;
         }
         let used = |number: usize| self.pages[number].used.count_ones() as usize;
         let number = stock.open.iter().map(|number| *number as usize).min_by_key(|number| used(*number))?;
         let (used, cells) = (used(number), self.pages[number].entries.len());
         let fits_elsewhere = used <= idle - (cells - used);
-        let fits_half = page_cells(stock.live) * 2 <= cells;
+        let fits_half = page_cells(self.pages[number].class, stock.live) * 2 <= cells;
         (fits_elsewhere || fits_half).then_some(number)
     }
 
@@ -268,7 +275,7 @@ impl Cells {
 
     fn add_page(&mut self, class: Class) -> Option<usize> {
         let stock = &mut self.stocks[class.index()];
-        let cells = page_cells(stock.live);
+        let cells = page_cells(class, stock.live);
         let number = match self.absent.pop() {
             Some(number) => number as usize,
             None if self.pages.len() < Cell::MAX_PAGES => {
@@ -329,9 +336,11 @@ impl SparsePage {
 }
 
 /// How many cells a new page has in a class of `live` objects. Where there are few, pages are small, so that a
-/// small store with objects of many sizes stays small.
-fn page_cells(live: usize) -> usize {
-    live.next_power_of_two().clamp(4, Cell::PER_PAGE)
+/// small store with objects of many sizes stays small; where there are many, pages of all classes take about
+/// the same memory, so that what one class gives up another can use.
+fn page_cells(class: Class, live: usize) -> usize {
+    let most = FULL_PAGE_BYTES.checked_div(class.cell_bytes()).unwrap_or(Cell::PER_PAGE);
+    live.next_power_of_two().min(most).clamp(MIN_PAGE_CELLS, Cell::PER_PAGE)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "there are at most Cell::MAX_PAGES pages")]
