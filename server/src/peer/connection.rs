@@ -136,18 +136,24 @@ impl Connection {
 
     /// Ends the stream; every request on it fails now.
     pub(super) fn close(&self, cause: &str) {
+        // First, so that whoever fails now knows what has left.
+        self.outbox.close();
+        self.abandon(cause);
+        self.stop.cancel();
+    }
+
+    /// Fails every request, and lets nobody new in.
+    fn abandon(&self, cause: &str) {
         self.open.store(false, Ordering::Release);
         self.cause.lock().get_or_insert_with(|| cause.into());
-        self.outbox.close();
         let abandoned = {
             let mut inbox = self.inbox.lock();
             inbox.closed = true;
             inbox.assembling = 0;
             std::mem::take(&mut inbox.pending)
         };
-        drop(abandoned);
         self.slots.close();
-        self.stop.cancel();
+        drop(abandoned);
     }
 
     /// Sends an operation and waits for its reply.
@@ -241,48 +247,60 @@ impl Connection {
         }
     }
 
-    /// Reads and writes until the stream ends, then lets everybody know.
-    async fn run<S: AsyncRead + AsyncWrite + Send + Unpin>(self: Arc<Self>, stream: S, mut buffer: BytesMut) {
+    async fn run<S: AsyncRead + AsyncWrite + Send + Unpin>(self: Arc<Self>, stream: S, buffer: BytesMut) {
+        let cause = self.read_and_write(stream, buffer).await;
+        self.close(&cause);
+    }
+
+    /// Until the stream ends; why it did.
+    async fn read_and_write<S>(&self, stream: S, mut buffer: BytesMut) -> String
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin,
+    {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let reading = async {
             let result = self.read_from(&mut reader, &mut buffer).await;
-            if let Err(ReadError::Violation(violation)) = &result {
-                let (code, reason) = (CloseCode::from(violation), violation.to_string());
-                self.outbox.finish_with(|last| handshake::put_close(last, code, &reason));
-                return (result, true);
-            }
-            (result, false)
+            let is_violation = match &result {
+                Err(ReadError::Violation(violation)) => {
+                    let (code, reason) = (CloseCode::from(violation), violation.to_string());
+                    self.outbox.finish_with(|last| handshake::put_close(last, code, &reason));
+                    true
+                }
+                _ => false,
+            };
+            let cause = result.map_or_else(|error| error.to_string(), |()| "it closed the stream".to_owned());
+            (cause, is_violation)
         };
         let writing = self.outbox.write_to(&mut writer);
         tokio::pin!(reading, writing);
         let drained = self.outbox.wait_until(|| self.is_drained());
-        let cause = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => "the stream was closed".to_owned(),
-                (result, farewell) = &mut reading => {
-                    if farewell {
-                        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, &mut writing).await;
-                    }
-                    result.map_or_else(|error| error.to_string(), |()| "it closed the stream".to_owned())
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => "the stream was closed".to_owned(),
+            (cause, farewell) = &mut reading => {
+                if farewell {
+                    self.abandon(&cause);
+                    let _ = tokio::time::timeout(FAREWELL_TIMEOUT, &mut writing).await;
                 }
-                result = &mut writing => match result {
-                    Ok(()) => "this side ended the stream".to_owned(),
-                    Err(error) => format!("writing to it failed: {error}"),
-                },
-                () = drained => {
-                    self.outbox.finish();
-                    // A request may have slipped in before that; its answer still comes.
-                    let ended = tokio::time::timeout(FAREWELL_TIMEOUT, &mut writing).await;
-                    if ended.is_ok_and(|result| result.is_ok()) {
-                        tokio::select! {
-                            _ = &mut reading => {}
-                            () = self.outbox.wait_until(|| self.is_drained()) => {}
-                        }
+                cause
+            }
+            result = &mut writing => match result {
+                Ok(()) => "this side ended the stream".to_owned(),
+                Err(error) => format!("writing to it failed: {error}"),
+            },
+            () = drained => {
+                self.outbox.finish();
+                // A request may have slipped in before that; its answer still comes.
+                let ended = tokio::time::timeout(FAREWELL_TIMEOUT, &mut writing).await;
+                if ended.is_ok_and(|result| result.is_ok()) {
+                    tokio::select! {
+                        _ = &mut reading => {}
+                        () = self.outbox.wait_until(|| self.is_drained()) => {}
                     }
-                    "it is about to stop".to_owned()
                 }
-        };
-        self.close(&cause);
+                "it is about to stop".to_owned()
+            }
+        }
     }
 
     /// After a `GOAWAY`: whether the last answer is there.

@@ -47,6 +47,8 @@ struct Queue {
     /// How many bytes of values the other side will still put together.
     budget: usize,
     phase: Phase,
+    /// Whether a batch is being handed to the transport now; how much of it will be taken is not known yet.
+    writing: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +110,7 @@ impl Outbox {
             waiting: VecDeque::new(),
             budget: assembly_bytes,
             phase: Phase::Open,
+            writing: false,
         };
         Self { queue: queue.into(), written: AtomicU64::new(0), wake: Notify::new(), room: Notify::new() }
     }
@@ -192,7 +195,7 @@ impl Outbox {
         let (start, fate) = match queue.active.iter().position(|value| value.id == ticket.id) {
             // An operation whose value is not all there is never executed.
             Some(at) => (queue.drop_active(at).unwrap_or(ticket.start), Fate::Unsent),
-            None if queue.phase == Phase::Closed && self.written.load(Ordering::Acquire) < ticket.end => {
+            None if queue.will_write_no_more() && self.written.load(Ordering::Acquire) < ticket.end => {
                 return Fate::Unsent;
             }
             None if ticket.start >= queue.base => (ticket.start, Fate::Unsent),
@@ -257,25 +260,43 @@ impl Outbox {
     /// Writes until the outbox is finished or closed, or the transport fails.
     pub(super) async fn write_to<W: AsyncWrite + Unpin>(&self, transport: &mut W) -> std::io::Result<()> {
         let mut batch = Batch::default();
+        let _end = WritingEnds(self);
         loop {
             let (taken, phase) = {
                 let mut queue = self.queue.lock();
-                (queue.take(&mut batch), queue.phase)
+                if queue.phase == Phase::Closed {
+                    return Ok(());
+                }
+                queue.writing = queue.take(&mut batch);
+                (queue.writing, queue.phase)
             };
             match (taken, phase) {
-                (_, Phase::Closed) => return Ok(()),
                 (true, _) => {
                     self.nudge();
                     batch.write_to(transport, &self.written).await?;
                 }
                 (false, Phase::Finishing) => return transport.shutdown().await,
-                (false, Phase::Open) => self.wake.notified().await,
+                (false, _) => self.wake.notified().await,
             }
         }
     }
 }
 
+/// However the writing loop ends, nothing more leaves then.
+struct WritingEnds<'a>(&'a Outbox);
+
+impl Drop for WritingEnds<'_> {
+    fn drop(&mut self) {
+        self.0.queue.lock().writing = false;
+    }
+}
+
 impl Queue {
+    /// Whether what was not written by now never will be.
+    fn will_write_no_more(&self) -> bool {
+        self.phase == Phase::Closed && !self.writing
+    }
+
     /// Announces waiting values while the other side has memory for them.
     fn promote(&mut self) {
         while self.active.len() < MAX_ACTIVE
