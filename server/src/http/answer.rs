@@ -14,6 +14,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use httpdate::HttpDate;
 use ringhold_ring::{Timestamp, Version};
 
+use crate::clock::Clock;
 use crate::object::{ContentType, Object, Route};
 
 pub(super) const X_TTL: HeaderName = HeaderName::from_static("x-ttl");
@@ -112,13 +113,13 @@ pub(super) fn put_entity_tag(headers: &mut HeaderMap, version: Version) {
 }
 
 /// `ETag`, `Last-Modified` and `X-TTL`: what a reader is told even when it has the value already.
-pub(super) fn put_version(headers: &mut HeaderMap, object: &Object, now: Timestamp) {
+pub(super) fn put_version(headers: &mut HeaderMap, object: &Object, clock: &Clock) {
     put_entity_tag(headers, object.version);
     if let Some(date) = http_date(object.version.written_at()) {
         headers.insert(LAST_MODIFIED, date);
     }
     if let Some(expires_at) = object.expires_at {
-        headers.insert(X_TTL, seconds_left(expires_at, now).into());
+        headers.insert(X_TTL, seconds_left(expires_at, clock.now()).into());
     }
 }
 

@@ -48,8 +48,10 @@ async fn carry_out(
     let (operation, received) = match verb {
         Verb::Get => (Operation::Get { conditions: fields.read_conditions(&head.headers)? }, None),
         Verb::Delete => (Operation::Delete { conditions: fields.write_conditions(&head.headers)? }, None),
-        Verb::Put => put(app, head, fields, upload).await.map(|(put, body)| (put, Some(body)))?,
-        Verb::Patch => patch(app, head, fields, upload).await.map(|(patch, body)| (patch, Some(body)))?,
+        Verb::Put => Box::pin(put(app, head, fields, upload)).await.map(|(put, body)| (put, Some(body)))?,
+        Verb::Patch => {
+            Box::pin(patch(app, head, fields, upload)).await.map(|(patch, body)| (patch, Some(body)))?
+        }
     };
     let answer = app.objects.execute(&key, operation, forwarding).await;
     drop(received);
@@ -128,7 +130,7 @@ fn response(app: &App, fields: &Fields<'_>, method: &Method, answer: Answer) -> 
         Ok(Outcome::Found(object)) => whole(app, StatusCode::OK, object),
         Ok(Outcome::NotModified(object)) => {
             let mut response = answer::bare(StatusCode::NOT_MODIFIED);
-            answer::put_version(response.headers_mut(), &object, app.clock.now());
+            answer::put_version(response.headers_mut(), &object, &app.clock);
             response
         }
         Ok(Outcome::Missing) => Problem::from(Code::ObjectNotFound).into_response(),
@@ -189,7 +191,7 @@ fn put_content_range(response: &mut Response<Body>, range: std::fmt::Arguments<'
 fn whole(app: &App, status: StatusCode, object: Object) -> Response<Body> {
     let mut headers = http::HeaderMap::with_capacity(8);
     answer::put_content_type(&mut headers, &object.content_type);
-    answer::put_version(&mut headers, &object, app.clock.now());
+    answer::put_version(&mut headers, &object, &app.clock);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let mut response = Response::new(Body::whole(object.value));
     *response.status_mut() = status;

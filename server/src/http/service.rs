@@ -47,33 +47,34 @@ impl Exchange {
     ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
     + use<> {
         let exchange = Arc::clone(self);
-        service_fn(move |request| {
+        service_fn(move |request: Request<Incoming>| {
+            // Taken apart before the future is made: it is moved for each request, so it carries no more than it
+            // needs, and what is rare or long is boxed.
+            let (head, incoming) = request.into_parts();
             let exchange = Arc::clone(&exchange);
-            async move { Ok(exchange.answer(request).await) }
+            async move { Ok(exchange.answer(&head, incoming).await) }
         })
     }
 
     // Whether the client may connect at all is decided before this; whether it may ask for this path and method
     // belongs at the top of this function, ahead of everything that looks at the request.
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, head: &request::Parts, incoming: Incoming) -> Response<Body> {
         let _in_service = self.activity.request_begins();
-        let (head, incoming) = request.into_parts();
-        let is_head = head.method == Method::HEAD;
         let fields = Fields::of(&head.headers);
         let response = if head.version == Version::HTTP_11 && !fields.has_one_host() {
             Problem::from(Code::BadHost).into_response()
         } else if let Some(raw_key) = head.uri.path().strip_prefix(OBJECTS) {
-            let mut upload = Upload::new(incoming, &head, self.app.limits.body_timeout);
-            let response = objects::answer(&self.app, &head, &fields, raw_key, &mut upload).await;
+            let mut upload = Upload::new(incoming, head, self.app.limits.body_timeout);
+            let response = objects::answer(&self.app, head, &fields, raw_key, &mut upload).await;
             and_close(response, &upload)
         } else if let Some(raw_key) = head.uri.path().strip_prefix(repose::PREFIX) {
-            let mut upload = Upload::new(incoming, &head, self.app.limits.body_timeout);
-            let response = repose::answer(&self.app, &head, &fields, raw_key, &mut upload).await;
+            let mut upload = Upload::new(incoming, head, self.app.limits.body_timeout);
+            let response = Box::pin(repose::answer(&self.app, head, &fields, raw_key, &mut upload)).await;
             and_close(response, &upload)
         } else {
-            Box::pin(self.other(head, incoming)).await
+            Box::pin(self.other(head.clone(), incoming)).await
         };
-        if is_head { answer::without_body(response) } else { response }
+        if head.method == Method::HEAD { answer::without_body(response) } else { response }
     }
 
     async fn other(&self, head: request::Parts, incoming: Incoming) -> Response<Body> {
