@@ -23,7 +23,9 @@ mod ring;
 mod wait;
 
 pub use http::{Answer, Request};
+pub use loopback::host as loopback_address;
 pub use member::{Location, Member};
+pub use program::binary;
 pub use raw::{RawAnswer, RawConnection};
 pub use ring::{Ring, RingBuilder, Way};
 pub use wait::{wait_until, within};

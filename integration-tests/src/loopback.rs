@@ -15,7 +15,11 @@ pub(crate) fn addresses(count: usize) -> Vec<SocketAddr> {
     held.iter().map(|listener| listener.local_addr().expect("it is bound")).collect()
 }
 
-fn host() -> Ipv4Addr {
+/// A loopback address that nothing else on this machine listens on.
+///
+/// # Panics
+/// Never: the numbers fit.
+pub fn host() -> Ipv4Addr {
     static RINGS: AtomicU32 = AtomicU32::new(0);
     let ring = RINGS.fetch_add(1, Ordering::Relaxed) % 253 + 1;
     let [_, _, high, low] = std::process::id().to_be_bytes();

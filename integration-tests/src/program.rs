@@ -6,7 +6,7 @@ use std::path::PathBuf;
 ///
 /// # Panics
 /// When there is none: it says how to build it.
-pub(crate) fn path() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("RINGHOLD_BIN") {
         let path = PathBuf::from(path);
         assert!(path.is_file(), "RINGHOLD_BIN is {}, and that is not a file", path.display());

@@ -146,7 +146,7 @@ impl Ring {
 
     /// Starts a member again that was killed or stopped, and does not wait for it.
     pub fn spawn(&mut self, member: usize) {
-        self.members[member].spawn(&program::path());
+        self.members[member].spawn(&program::binary());
     }
 
     /// Waits until a member says that it is ready.
@@ -201,7 +201,7 @@ impl RingBuilder {
     /// # Panics
     /// When it does not come up.
     pub async fn start(self) -> Ring {
-        let program = program::path();
+        let program = program::binary();
         let directory = tempfile::tempdir().expect("there is room for logs");
         let mut addresses = loopback::addresses(self.members);
         // The order of the ring: the host is the same, so ports decide.

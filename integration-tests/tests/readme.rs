@@ -4,6 +4,8 @@
 //! follows is its output. In an output `…` stands for any text within a line, and a line that is only `…` for any
 //! lines. The README's ring is on 127.0.0.1; the test's is on a loopback address of its own.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

@@ -4,6 +4,7 @@
 //! shorter rest; one failure and it starts over. With the default policy a member that works again is back
 //! 28.3 seconds after its last failure: 10 s of rest, then probes at 10, 20, 25 and 28.3 s. The constants are
 //! Repose's; unlike there a pass is a probe that the member itself answered, and an idle ring heals too.
+//! Only a member that was there before can fail: one that was never ready is online with its first good answer.
 //!
 //! Invariant: a probe counts only if nothing was learnt about its member since the probe was sent.
 
@@ -20,6 +21,13 @@ pub struct HealthPolicy {
     pub rest: Duration,
     /// How many probes in a row a damaged member must pass; zero is taken as one.
     pub validation_passes: u32,
+}
+
+impl HealthPolicy {
+    /// Between two probes of a member that was never ready: members that start together find each other within it.
+    fn introduction_interval(&self) -> Duration {
+        self.probe_interval / 4
+    }
 }
 
 impl Default for HealthPolicy {
@@ -96,6 +104,9 @@ struct Member {
     probe_at: Option<Timestamp>,
     /// The attempt whose answer counts; raised by everything that is learnt.
     attempt: u32,
+    /// Whether it was ever ready since this state machine was made. Members that start together do not find each
+    /// other at once; who was never there has not failed.
+    met: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +121,7 @@ impl Health {
     /// Every method that takes a [`MemberIndex`] panics when it comes from another, longer ring.
     #[must_use]
     pub fn new(members: usize, me: MemberIndex, policy: HealthPolicy, now: Timestamp) -> Self {
-        let member = Member { standing: Standing::Online, probe_at: Some(now), attempt: 0 };
+        let member = Member { standing: Standing::Online, probe_at: Some(now), attempt: 0, met: false };
         Self { policy, me, members: vec![member; members] }
     }
 
@@ -135,10 +146,18 @@ impl Health {
         if member == self.me {
             return None;
         }
-        let rests_until = now + self.policy.rest;
+        let policy = self.policy;
         let state = &mut self.members[member.as_usize()];
         let was_online = state.standing == Standing::Online;
-        state.learn(Standing::Offline { passes: 0, rests_until }, rests_until);
+        if state.met {
+            let rests_until = now + policy.rest;
+            state.learn(Standing::Offline { passes: 0, rests_until }, rests_until);
+        } else {
+            state.learn(
+                Standing::Offline { passes: 0, rests_until: now },
+                now + policy.introduction_interval(),
+            );
+        }
         was_online.then_some(Transition::WentOffline(member))
     }
 
@@ -167,25 +186,27 @@ impl Health {
     pub fn answered(&mut self, probe: Probe, readiness: Readiness, now: Timestamp) -> Option<Transition> {
         let policy = self.policy;
         let state = self.current(probe)?;
+        let had_met = state.met;
+        state.met |= readiness == Readiness::Ready;
+        let interval = if state.met { policy.probe_interval } else { policy.introduction_interval() };
         match (state.standing, readiness) {
             (Standing::Online, Readiness::Ready) => {
-                state.learn(Standing::Online, now + policy.probe_interval);
+                state.learn(Standing::Online, now + interval);
                 None
             }
             (Standing::Online, Readiness::NotReady) => {
-                let standing = Standing::Offline { passes: 0, rests_until: now };
-                state.learn(standing, now + policy.probe_interval);
+                state.learn(Standing::Offline { passes: 0, rests_until: now }, now + interval);
                 Some(Transition::WentOffline(probe.member))
             }
             // It lives: what it has passed stays passed, but the next pass waits until it is ready.
             (standing @ Standing::Offline { .. }, Readiness::NotReady) => {
-                state.learn(standing, now + policy.probe_interval);
+                state.learn(standing, now + interval);
                 None
             }
             (Standing::Offline { passes, .. }, Readiness::Ready)
-                if passes + 1 >= policy.validation_passes =>
+                if !had_met || passes + 1 >= policy.validation_passes =>
             {
-                state.learn(Standing::Online, now + policy.probe_interval);
+                state.learn(Standing::Online, now + interval);
                 Some(Transition::CameOnline(probe.member))
             }
             (Standing::Offline { passes, .. }, Readiness::Ready) => {
@@ -194,6 +215,14 @@ impl Health {
                 None
             }
         }
+    }
+
+    /// Whether every other member has answered a probe or failed to: before that, a member that has just started
+    /// knows nobody.
+    #[must_use]
+    pub fn knows_all(&self) -> bool {
+        let me = self.me.as_usize();
+        self.members.iter().enumerate().all(|(index, state)| index == me || state.attempt != 0)
     }
 
     /// `probe` was not answered in time, or not by a member of this ring.

@@ -1,5 +1,7 @@
 //! What the member stream costs: coding one request and its reply, and whole round trips over loopback.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

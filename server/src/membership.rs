@@ -13,7 +13,7 @@ use ringhold_config::Cluster as Settings;
 use ringhold_ring::{
     Health, MemberHealth, MemberIndex, Probe, Readiness, Ring, RingId, Timestamp, Transition, View,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -30,6 +30,7 @@ pub struct Membership {
     own_label: Bytes,
     own_state: Mutex<MemberState>,
     wake: Notify,
+    knows_all: watch::Sender<bool>,
     peers: Arc<Peers>,
     clock: Clock,
     timeout: Duration,
@@ -55,6 +56,7 @@ impl Membership {
     #[must_use]
     pub fn new(ring: Ring, me: MemberIndex, settings: &Settings, peers: Arc<Peers>, clock: Clock) -> Self {
         let health = Health::new(ring.len(), me, settings.health_policy(), clock.now());
+        let is_alone = health.knows_all();
         let known = Known { health, reports: vec![Reported::default(); ring.len()] };
         let labels: Vec<_> = ring.members().map(|(_, address)| Bytes::from(address.to_string())).collect();
         Self {
@@ -64,6 +66,7 @@ impl Membership {
             labels,
             own_state: Mutex::new(MemberState::Starting),
             wake: Notify::new(),
+            knows_all: watch::Sender::new(is_alone),
             peers,
             clock,
             timeout: settings.peer_timeout,
@@ -113,6 +116,13 @@ impl Membership {
         let known = self.known.lock();
         let members = view.ring().members().zip(&known.reports);
         members.map(|((index, _), reported)| (index, known.health.of(index, now), reported.clone())).collect()
+    }
+
+    /// Waits until every other member has answered a probe or failed to: at most `cluster.peer_timeout` after
+    /// probing has begun.
+    pub async fn introduced(&self) {
+        // The sender is a part of self, so it is there as long as anybody waits.
+        let _ = self.knows_all.subscribe().wait_for(|knows_all| *knows_all).await;
     }
 
     /// Probes members whenever a probe is due, for as long as it is polled.
@@ -186,6 +196,7 @@ impl Membership {
     fn change(&self, member: MemberIndex, why: &str, event: impl FnOnce(&mut Health) -> Option<Transition>) {
         let mut known = self.known.lock();
         let transition = event(&mut known.health);
+        let knows_all = known.health.knows_all();
         if transition.is_some() {
             let view = self.view.load_full();
             self.view.store(Arc::new(View::new(Arc::clone(view.ring()), view.me(), &known.health)));
@@ -202,6 +213,7 @@ impl Membership {
             Some(Transition::CameOnline(_)) => info!(member = %self.name(member), "member online"),
             None => {}
         }
+        self.knows_all.send_if_modified(|before| !std::mem::replace(before, knows_all) && knows_all);
         // A failure moves the next probe; the prober may be waiting for an earlier or a later moment.
         self.wake.notify_one();
     }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::http::report::{MemberReport, NodeStatus};
 use crate::http::{AcceptMember, App};
 use crate::membership::Membership;
 use crate::owner::Owner;
@@ -62,6 +63,7 @@ fn hint(why: &std::io::Error) -> &'static str {
 pub struct Node {
     objects: Objects,
     membership: Arc<Membership>,
+    status: Arc<Status>,
     addresses: Vec<SocketAddr>,
     limits: Limits,
     /// Ends everything but requests in flight.
@@ -99,9 +101,11 @@ impl Node {
         let membership = Arc::new(Membership::new(ring, me, cluster, Arc::clone(&peers), clock.clone()));
         let objects = Objects::new(owner, Arc::clone(&membership), Arc::clone(&peers), cluster.peer_timeout);
 
+        let status = Arc::new(Status::new(&config, incarnation, &objects, &membership));
         let node = Self {
             objects,
             membership,
+            status,
             addresses,
             limits: config.limits.clone(),
             stop: CancellationToken::new(),
@@ -109,6 +113,7 @@ impl Node {
         };
         node.serve(listeners, &config, &identity, clock);
         node.keep_house();
+        node.membership.introduced().await;
         node.membership.set_own_state(MemberState::Ready);
         info!(member = %address, listeners = ?node.addresses, members = cluster.members.len(), "node is ready");
         Ok(node)
@@ -118,6 +123,12 @@ impl Node {
     #[must_use]
     pub const fn objects(&self) -> &Objects {
         &self.objects
+    }
+
+    /// How this node sees the members of its ring, as `/cluster` shows them.
+    #[must_use]
+    pub fn members(&self) -> Vec<MemberReport> {
+        self.status.cluster().members
     }
 
     /// Where the node listens, with the ports that the system chose for port 0.
@@ -149,7 +160,6 @@ impl Node {
     ) {
         let (objects, identity, stop, tasks) =
             (self.objects.clone(), Arc::clone(identity), self.stop.clone(), self.tasks.clone());
-        let status = Status::new(config, identity.incarnation(), &self.objects, &self.membership);
         let accept_member: AcceptMember = Arc::new(move |stream| {
             let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
             tasks.spawn(async move {
@@ -161,7 +171,7 @@ impl Node {
         let max_object_bytes = config.store.max_object_bytes;
         let app = App::new(
             self.objects.clone(),
-            Arc::new(status),
+            Arc::clone(&self.status) as Arc<dyn NodeStatus>,
             clock,
             &config.limits,
             max_object_bytes,

@@ -13,8 +13,18 @@ fn member(place: usize) -> MemberIndex {
     MemberIndex::new(place)
 }
 
-fn health(members: usize) -> Health {
+/// A state machine that has met nobody yet.
+fn stranger(members: usize) -> Health {
     Health::new(members, member(ME), HealthPolicy::default(), at(0))
+}
+
+/// All members have been ready once, and are to be probed at once.
+fn health(members: usize) -> Health {
+    let mut health = stranger(members);
+    for state in &mut health.members {
+        state.met = true;
+    }
+    health
 }
 
 /// The probe of the only member that is due.
@@ -48,6 +58,34 @@ fn at_the_start_every_member_is_online_and_every_other_one_is_probed() {
     assert!((0..4).all(|place| health.of(member(place), at(0)) == MemberHealth::Online));
     let probed: Vec<_> = health.due(at(0)).into_iter().map(|probe| probe.member.as_usize()).collect();
     assert_eq!(probed, [1, 2, 3]);
+}
+
+#[test]
+fn a_member_that_was_never_there_does_not_rest_and_is_online_with_its_first_good_answer() {
+    let mut health = stranger(2);
+    let first = probe(&mut health, at(0));
+    assert_eq!(health.unanswered(first, at(5)), Some(Transition::WentOffline(member(1))));
+    assert_eq!(health.of(member(1), at(5)), MemberHealth::Validating { passes: 0 });
+    assert_eq!(health.next_due(), Some(at(255)));
+    let second = probe(&mut health, at(255));
+    assert_eq!(health.answered(second, Readiness::NotReady, at(260)), None);
+    let third = probe(&mut health, at(510));
+    assert_eq!(health.answered(third, Readiness::Ready, at(511)), Some(Transition::CameOnline(member(1))));
+    // From now on it can fail, and then it rests.
+    assert_eq!(health.failed(member(1), at(600)), Some(Transition::WentOffline(member(1))));
+    assert_eq!(health.of(member(1), at(601)), MemberHealth::Damaged);
+}
+
+#[test]
+fn all_are_known_when_each_has_answered_or_failed_to() {
+    let mut health = stranger(3);
+    let probes = health.due(at(0));
+    assert!(!health.knows_all());
+    assert_eq!(health.answered(probes[0], Readiness::Ready, at(1)), None);
+    assert!(!health.knows_all());
+    assert!(health.unanswered(probes[1], at(2)).is_some());
+    assert!(health.knows_all());
+    assert!(stranger(1).knows_all(), "a ring of one knows all its members");
 }
 
 #[test]
@@ -234,6 +272,7 @@ fn a_health_has_the_name_that_answers_and_metrics_use() {
 /// that story and the one probe whose answer would count.
 #[derive(Clone, Debug)]
 struct Story {
+    met: bool,
     online: bool,
     since: Vec<Happened>,
     /// The number of the probe under way that counts, if there is one.
@@ -262,6 +301,7 @@ impl Story {
         let rest = policy.rest.as_millis() as u64;
         match *self.since.last().unwrap() {
             Happened::Started(now) => now,
+            Happened::WasNotReady(now) | Happened::Failed(now) if !self.met => now + interval / 4,
             Happened::WasNotReady(now) => now + interval,
             Happened::WasReady(now) if self.online => now + interval,
             Happened::Failed(now) => now + rest,
@@ -272,7 +312,7 @@ impl Story {
     fn health(&self, policy: &HealthPolicy, now: u64) -> MemberHealth {
         match self.since[..] {
             _ if self.online => MemberHealth::Online,
-            [Happened::Failed(_)] if now < self.next_probe(policy) => MemberHealth::Damaged,
+            [Happened::Failed(_)] if self.met && now < self.next_probe(policy) => MemberHealth::Damaged,
             _ => MemberHealth::Validating { passes: self.passes() as u32 },
         }
     }
@@ -286,7 +326,10 @@ impl Story {
             Happened::WasNotReady(_) if was_online => (self.online, self.since) = (false, vec![event]),
             _ => self.since.push(event),
         }
-        if !self.online && self.passes() >= u64::from(policy.validation_passes) {
+        let is_ready = matches!(event, Happened::WasReady(_));
+        let is_introduced = is_ready && !self.met;
+        self.met |= is_ready;
+        if !self.online && (is_introduced || self.passes() >= u64::from(policy.validation_passes)) {
             self.online = true;
         }
         (self.online != was_online).then_some(self.online)
@@ -329,7 +372,7 @@ proptest! {
             validation_passes: passes,
         };
         let mut health = Health::new(4, member(ME), policy, at(0));
-        let mut stories = vec![Story { online: true, since: vec![Happened::Started(0)], awaited: None }; 4];
+        let mut stories = vec![Story { met: false, online: true, since: vec![Happened::Started(0)], awaited: None }; 4];
         let mut sent: Vec<Probe> = Vec::new();
         let mut now = 0;
         for event in events {

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use ringhold_client::{Client, ClusterReport, MemberAddress};
+use ringhold_client::{Client, ClusterReport, MemberAddress, MemberHealth};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::Failure;
 
 const READY_WITHIN: Duration = Duration::from_secs(15);
+const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 const STOPPED_WITHIN: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -58,6 +59,7 @@ async fn show(nodes: &mut [LocalNode], folder: &Path) -> Result<(), Failure> {
     for node in nodes.iter_mut() {
         node.wait_until_ready().await?;
     }
+    wait_until_all_know_each_other(nodes).await;
     print!("{}", introduction(nodes, folder));
     watch(nodes).await
 }
@@ -123,6 +125,11 @@ impl LocalNode {
         Ok(Self { address, config, log, process, client })
     }
 
+    async fn sees_all_online(&self) -> bool {
+        let report = self.client.cluster().await;
+        report.is_ok_and(|report| report.members.iter().all(|member| member.health == MemberHealth::Online))
+    }
+
     async fn wait_until_ready(&mut self) -> Result<(), Failure> {
         let deadline = Instant::now() + READY_WITHIN;
         while !matches!(self.client.readyz().await, Ok(true)) {
@@ -144,6 +151,16 @@ impl LocalNode {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
+    }
+}
+
+/// Members that start together find each other within a probe interval; who does not is shown as it is.
+async fn wait_until_all_know_each_other(nodes: &[LocalNode]) {
+    let deadline = Instant::now() + KNOWN_WITHIN;
+    for node in nodes {
+        while !node.sees_all_online().await && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
