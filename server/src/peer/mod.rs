@@ -25,7 +25,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-pub use dial::{Connect, MemberStream, PATH, PROTOCOL, Tcp, wants_stream};
+pub use dial::{Connect, Connecting, MemberStream, PATH, PROTOCOL, Tcp, wants_stream};
 pub use handshake::{HandshakeError, Hello};
 pub use identity::{ClusterNameError, Identity, MemberState, ProbeAnswer};
 pub use pool::{PeerError, Peers};
