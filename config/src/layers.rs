@@ -14,8 +14,9 @@ use serde::de::DeserializeOwned;
 use crate::error::{ConfigError, Mistake};
 use crate::settings::{LISTENER, SETTINGS};
 
-/// Variables that begin with `RINGHOLD_` and are no settings: the file to load, and the program to test.
-pub const IGNORED_VARIABLES: [&str; 2] = ["RINGHOLD_CONFIG", "RINGHOLD_BIN"];
+/// Variables that begin with `RINGHOLD_` and are no settings: the file to load, the nodes that
+/// commands talk to, and the program to test.
+pub const IGNORED_VARIABLES: [&str; 3] = ["RINGHOLD_CONFIG", "RINGHOLD_NODES", "RINGHOLD_BIN"];
 
 /// The largest configuration file, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;

@@ -141,6 +141,12 @@ impl Health {
         self.members[member.as_usize()].standing == Standing::Online
     }
 
+    /// Whether `member` was ever ready.
+    #[must_use]
+    pub fn has_met(&self, member: MemberIndex) -> bool {
+        self.members[member.as_usize()].met
+    }
+
     /// A request to `member` failed in a way that says it is unreachable, or not a member of this ring.
     pub fn failed(&mut self, member: MemberIndex, now: Timestamp) -> Option<Transition> {
         if member == self.me {

@@ -201,13 +201,18 @@ impl Membership {
             let view = self.view.load_full();
             self.view.store(Arc::new(View::new(Arc::clone(view.ring()), view.me(), &known.health)));
         }
-        if matches!(transition, Some(Transition::WentOffline(_))) {
+        let is_new = !known.health.has_met(member);
+        if matches!(transition, Some(Transition::WentOffline(_))) && !is_new {
             known.reports[member.as_usize()].last_failure = Some(why.to_owned());
         }
         drop(known);
         match transition {
             Some(Transition::WentOffline(_)) => {
-                warn!(member = %self.name(member), why, "member damaged; its keys go to the next in their preference lists");
+                if is_new {
+                    info!(member = %self.name(member), why, "the member is not there yet");
+                } else {
+                    warn!(member = %self.name(member), why, "member damaged; others serve its keys");
+                }
                 self.peers.disconnect(self.view.load().ring().address(member));
             }
             Some(Transition::CameOnline(_)) => info!(member = %self.name(member), "member online"),

@@ -17,6 +17,8 @@ use super::Failure;
 const READY_WITHIN: Duration = Duration::from_secs(15);
 const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 const STOPPED_WITHIN: Duration = Duration::from_secs(15);
+/// What one of several nodes on one machine may hold.
+const STORE: &str = "256MiB";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Run a whole ring of local processes.
@@ -109,8 +111,10 @@ impl LocalNode {
         let config = folder.join(format!("node-{}.toml", address.port()));
         let log = folder.join(format!("node-{}.log", address.port()));
         let members: Vec<_> = all.iter().map(|member| format!("\"{member}\"")).collect();
-        let text =
-            format!("[node]\naddress = \"{address}\"\n\n[cluster]\nmembers = [{}]\n", members.join(", "));
+        let text = format!(
+            "[node]\naddress = \"{address}\"\n\n[cluster]\nmembers = [{}]\n\n[store]\nmax_bytes = \"{STORE}\"\n",
+            members.join(", ")
+        );
         std::fs::write(&config, text)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("serve").arg("--stop-at-stdin-end").arg("--config").arg(&config);
@@ -185,10 +189,10 @@ fn introduction(nodes: &[LocalNode], folder: &Path) -> String {
         "
 Store through one node, read through another, patch through the third, ask where it lives:
 
-  curl -i -X PUT  http://{first}/objects/greeting -H 'Content-Type: text/plain' -d 'hello'
-  curl -i         http://{second}/objects/greeting
-  curl -i -X PATCH http://{third}/objects/greeting -H 'Content-Type: text/plain' -d ', world'
-  curl            http://{first}/cluster/locate/greeting
+  curl -i -X PUT  http://{first}/objects/hello -H 'Content-Type: text/plain' -d 'world'
+  curl -i         http://{second}/objects/hello
+  curl -i -X PATCH http://{third}/objects/hello -H 'Content-Type: text/plain' -d ', and you'
+  curl            http://{first}/cluster/locate/hello
 
 Kill a node and go on; start it again to see it return:
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use ringhold_config::{Config, Sources};
 
-use super::{Failure, connection, output};
+use super::{Failure, output};
 
 /// The commands under `ringhold config`.
 #[derive(Debug, Subcommand)]
@@ -37,11 +37,9 @@ const FILE: &str = "RINGHOLD_CONFIG";
 /// The configuration of `file` (none: the one that the environment names, if it does), the environment and `settings`.
 pub fn load(file: Option<&Path>, settings: &[String]) -> Result<Config, Failure> {
     let named = std::env::var_os(FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
-    // A variable that is not UTF-8 is no setting of ours. The nodes to talk to are the client's affair.
-    let environment = std::env::vars_os().filter_map(|(name, value)| {
-        let name = name.into_string().ok().filter(|name| name != connection::NODES)?;
-        Some((name, value.into_string().ok()?))
-    });
+    // A variable that is not UTF-8 is no setting of ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let sources = Sources { file: file.or(named.as_deref()), environment, overrides: settings };
     Config::load(sources).map_err(|error| Failure::general(error.to_string()))
 }
