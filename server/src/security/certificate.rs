@@ -19,6 +19,7 @@ pub struct Certificate {
     subject_bytes: Vec<u8>,
     issuer_bytes: Vec<u8>,
     public_key: Vec<u8>,
+    is_authority: bool,
     names: Vec<String>,
     not_before: Timestamp,
     not_after: Timestamp,
@@ -107,6 +108,7 @@ impl Certificate {
             subject_bytes: parsed.subject().as_raw().to_vec(),
             issuer_bytes: parsed.issuer().as_raw().to_vec(),
             public_key: parsed.public_key().raw.to_vec(),
+            is_authority: parsed.is_ca(),
             names,
             not_before: moment(parsed.validity().not_before.timestamp()),
             not_after: moment(parsed.validity().not_after.timestamp()),
@@ -173,6 +175,12 @@ impl Certificate {
     #[must_use]
     pub fn names_as_issuer(&self, other: &Self) -> bool {
         self.issuer_bytes == other.subject_bytes
+    }
+
+    /// Whether it says that it may sign others.
+    #[must_use]
+    pub const fn is_authority(&self) -> bool {
+        self.is_authority
     }
 
     /// Whether it names itself as its issuer.

@@ -7,16 +7,21 @@
 //! Invariant: no type here shows a password, secret or key in its `Debug` output or its errors, and no failure
 //! falls back to anything weaker.
 
+pub mod access;
 pub mod automatic;
 pub mod certificate;
 pub mod file;
 pub mod identity;
 pub mod keystore;
+pub mod material;
+pub mod refusals;
+pub mod reload;
 pub mod secret;
 pub mod shared_secret;
 pub mod stream;
 pub mod tls;
 pub mod token;
+pub mod tools;
 
 #[cfg(test)]
 mod testing;

@@ -1,7 +1,7 @@
 //! What the tests here share: `keytool` and `openssl` working in a folder of their own, and quick certificates.
 //! A tool that is missing fails the test.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
@@ -139,8 +139,4 @@ fn identity(key: &KeyPair, chain: Vec<Certificate>, at: Timestamp) -> Identity {
 
 pub fn some_secrets() -> SharedSecrets {
     SharedSecrets::new(&generate_secret().unwrap(), &[]).unwrap()
-}
-
-pub fn exists(path: &Path) -> bool {
-    path.try_exists().unwrap()
 }

@@ -259,10 +259,24 @@ impl Keystore {
         passwords: &Passwords,
         now: Timestamp,
     ) -> Result<Identity, KeystoreError> {
+        Ok(self.identity_and_key(alias, passwords, now)?.0)
+    }
+
+    /// The same, and the bare key: for an authority that signs with it.
+    ///
+    /// # Errors
+    /// As [`Keystore::identity`].
+    pub fn identity_and_key(
+        &self,
+        alias: Option<&str>,
+        passwords: &Passwords,
+        now: Timestamp,
+    ) -> Result<(Identity, PrivateKeyDer<'static>), KeystoreError> {
         let entry = self.choose(alias)?;
         let key = entry.unlock(passwords)?;
-        Identity::new(&key, entry.chain.clone(), now)
-            .map_err(|reason| KeystoreError::Identity { alias: entry.alias.clone(), reason })
+        let identity = Identity::new(&key, entry.chain.clone(), now)
+            .map_err(|reason| KeystoreError::Identity { alias: entry.alias.clone(), reason })?;
+        Ok((identity, key))
     }
 
     /// Whom its holder believes: the trusted certificates and what they sign, and the very certificates of its

@@ -50,7 +50,7 @@ fn refused(refusal: &Refusal) -> String {
         Refusal::NotValidForNameContext { expected, presented } => format!(
             "the certificate of the other side is for {}, not for {}: use the name it was made for, or put this \
              address into it",
-            if presented.is_empty() { "no name".into() } else { presented.join(", ") },
+            names(presented),
             expected.to_str()
         ),
         Refusal::InvalidPurposeContext { .. } | Refusal::InvalidPurpose => {
@@ -58,6 +58,18 @@ fn refused(refusal: &Refusal) -> String {
                 .into()
         }
         other => format!("the certificate of the other side is refused: {other}"),
+    }
+}
+
+/// The library writes `DnsName("x")` and `IpAddress(x)`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+        inner.unwrap_or(name).trim_matches('"').to_owned()
+    };
+    match presented {
+        [] => "no name".into(),
+        names => names.iter().map(bare).collect::<Vec<_>>().join(", "),
     }
 }
 

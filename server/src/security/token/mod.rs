@@ -7,8 +7,10 @@
 
 mod replay;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::{constant_time, digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -97,7 +99,7 @@ pub enum TokenError {
 /// Signs the requests of one node.
 #[derive(Debug)]
 pub struct TokenSigner {
-    key: hmac::Key,
+    key: ArcSwap<hmac::Key>,
     sender: MemberAddress,
 }
 
@@ -105,7 +107,12 @@ impl TokenSigner {
     /// Signs as `sender`, with the secret that signs.
     #[must_use]
     pub fn new(secrets: &SharedSecrets, sender: MemberAddress) -> Self {
-        Self { key: secrets.signing().mac_key(LABEL), sender }
+        Self { key: ArcSwap::from_pointee(secrets.signing().mac_key(LABEL)), sender }
+    }
+
+    /// Signs with other secrets from now on.
+    pub fn replace_secrets(&self, secrets: &SharedSecrets) {
+        self.key.store(Arc::new(secrets.signing().mac_key(LABEL)));
     }
 
     /// A token for one request to `receiver`, for [`HEADER`].
@@ -131,7 +138,7 @@ impl TokenSigner {
         nonce: [u8; NONCE_BYTES],
     ) -> String {
         let claims = Claims { sender: &self.sender.to_string(), time: now, nonce, body };
-        let mac = claims.mac(&self.key, request, receiver);
+        let mac = claims.mac(&self.key.load(), request, receiver);
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let (nonce, body, mac) = (encode(&nonce), encode(&body.0), encode(mac.as_ref()));
         format!("{VERSION},{},{},{nonce},{body},{mac}", self.sender, now.as_millis())
@@ -165,7 +172,7 @@ impl SignedHead {
 /// Checks the tokens that one node receives.
 #[derive(Debug)]
 pub struct TokenVerifier {
-    keys: Vec<hmac::Key>,
+    keys: ArcSwap<Vec<hmac::Key>>,
     receiver: MemberAddress,
     skew: Duration,
     started: Timestamp,
@@ -176,15 +183,13 @@ impl TokenVerifier {
     /// Accepts tokens for `receiver` (this node, as members address it) that are at most `skew` off its clock.
     #[must_use]
     pub fn new(secrets: &SharedSecrets, receiver: MemberAddress, skew: Duration, now: Timestamp) -> Self {
-        let keys = secrets.accepted().iter().map(|root| root.mac_key(LABEL)).collect();
-        Self { keys, receiver, skew, started: now, seen: Mutex::new(Replays::new(skew * 2)) }
+        let seen = Mutex::new(Replays::new(skew * 2));
+        Self { keys: ArcSwap::from_pointee(accepted_keys(secrets)), receiver, skew, started: now, seen }
     }
 
-    /// The same node with other secrets: what it has seen stays seen.
-    #[must_use]
-    pub fn with_secrets(self, secrets: &SharedSecrets) -> Self {
-        let keys = secrets.accepted().iter().map(|root| root.mac_key(LABEL)).collect();
-        Self { keys, ..self }
+    /// Accepts other secrets from now on; what it has seen stays seen.
+    pub fn replace_secrets(&self, secrets: &SharedSecrets) {
+        self.keys.store(Arc::new(accepted_keys(secrets)));
     }
 
     /// Checks everything but the body; `is_member` knows the ring. The token counts as used from here on.
@@ -204,7 +209,7 @@ impl TokenVerifier {
             constant_time::verify_slices_are_equal(expected.as_ref(), &mac).is_ok()
         };
         // Every key is tried, so that the time tells nothing of which one it was.
-        let signatures = self.keys.iter().filter(|key| is_signed(key)).count();
+        let signatures = self.keys.load().iter().filter(|key| is_signed(key)).count();
         if signatures == 0 {
             return Err(TokenError::BadSignature);
         }
@@ -228,6 +233,10 @@ impl TokenVerifier {
         }
         Ok(())
     }
+}
+
+fn accepted_keys(secrets: &SharedSecrets) -> Vec<hmac::Key> {
+    secrets.accepted().iter().map(|root| root.mac_key(LABEL)).collect()
 }
 
 type Mac = [u8; 32];
