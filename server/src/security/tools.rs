@@ -329,15 +329,17 @@ pub fn keystore_check(
     if left < WARN_BEFORE {
         warnings.push(format!("it expires in {} days: replace it", left.as_secs() / DAY.as_secs()));
     }
-    let is_shared = material.trust.exact(leaf.der()).is_some();
+    let is_pinned = material.trust.exact(leaf.der()).is_some();
+    // A keystore that is its own truststore always trusts its own certificate; others do if it is the shared one.
+    let is_shared = is_pinned && (leaf.is_self_issued() || files.truststore.is_some());
     if let Some(node) = node.filter(|node| !is_shared && !is_for(&material.identity, node)) {
         warnings.push(format!(
             "the certificate is not for {}: members that check names refuse this node",
             node.host()
         ));
     }
-    let own_issuer = material.trust.acceptable_issuers().any(|issuer| issuer == leaf.issuer_bytes());
-    if !is_shared && !own_issuer {
+    let mut issuers = material.trust.acceptable_issuers();
+    if !is_pinned && (leaf.is_self_issued() || !issuers.any(|issuer| issuer == leaf.issuer_bytes())) {
         warnings.push(
             "the truststore holds neither this certificate nor its issuer: members with the same truststore refuse \
              this node"

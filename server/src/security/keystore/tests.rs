@@ -293,7 +293,10 @@ fn what_is_written_here_is_read_here_and_by_keytool_and_openssl() {
     let chain = std::slice::from_ref(&certificate);
     let password = Secret::from("changeit");
 
-    shop.write("s.p12", to_pkcs12("ringhold", &der, chain, &[other.clone()], &password).unwrap().as_slice());
+    shop.write(
+        "s.p12",
+        to_pkcs12("ringhold", &der, chain, std::slice::from_ref(&other), &password).unwrap().as_slice(),
+    );
     let store = shop.open("s.p12", &pass("changeit")).unwrap();
     assert_eq!(store.identity(Some("ringhold"), &pass("changeit"), now()).unwrap().leaf(), &certificate);
     assert_eq!(store.trusted()[0].certificate, other);

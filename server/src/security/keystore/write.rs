@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 use super::super::certificate::Certificate;
 use super::super::secret::Secret;
 
-/// Rounds of PBKDF2-HMAC-SHA256 over the password: the current advice for it (2023), a quarter of a second.
-const ITERATIONS: u32 = 600_000;
+/// Rounds over the password, ten times what keytool does. More would delay every start and reload, and a keystore's
+/// first protection is that nobody else can read the file.
+const ITERATIONS: u32 = 100_000;
 const LINE_BYTES: usize = 64;
 
 /// Why a store could not be written. It can only be a fault of this program or of its random numbers.
