@@ -15,4 +15,19 @@
 
 pub mod cli;
 pub mod clock;
+pub mod embedded;
+pub mod http;
+pub mod membership;
+pub mod node;
+pub mod object;
+pub mod owner;
+pub mod patch;
+pub mod peer;
+pub mod routing;
 pub mod security;
+pub mod status;
+pub mod store;
+pub mod telemetry;
+
+pub use node::{Node, StartError};
+pub use ringhold_config::Config;
