@@ -72,7 +72,8 @@ impl TrustedProxies {
         // Several header lines are one list (RFC 9110 section 5.3); the nearest proxy wrote last.
         for line in headers.get_all(self.header.name()).iter().rev() {
             let line = line.to_str().map_err(|_| unclear)?;
-            for entry in elements(line).into_iter().rev().map(str::trim).filter(|entry| !entry.is_empty()) {
+            let entries = elements(line).ok_or(unclear)?;
+            for entry in entries.into_iter().rev().map(str::trim).filter(|entry| !entry.is_empty()) {
                 hops += 1;
                 if hops > MAX_HOPS {
                     return Err(unclear);
@@ -98,14 +99,16 @@ impl TrustedProxies {
     }
 }
 
-/// The elements of a list, cut at commas outside quotes.
-fn elements(line: &str) -> Vec<&str> {
+/// The elements of a list, cut at commas outside quotes; none when a quote is left open: then what a client wrote
+/// would swallow what the proxy wrote behind it.
+fn elements(line: &str) -> Option<Vec<&str>> {
     let mut is_quoted = false;
-    let cut = move |character: char| {
+    let cut = |character: char| {
         is_quoted ^= character == '"';
         character == ',' && !is_quoted
     };
-    line.split(cut).collect()
+    let elements = line.split(cut).collect();
+    (!is_quoted).then_some(elements)
 }
 
 /// An address with or without brackets and port.

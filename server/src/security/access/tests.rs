@@ -150,6 +150,16 @@ fn the_standard_header_is_read_when_it_is_the_configured_one_and_the_other_is_no
     assert!(matches!(refused, Refusal::Forwarded(_)));
 }
 
+#[test]
+fn a_quote_that_a_client_leaves_open_does_not_swallow_what_the_proxy_wrote() {
+    let access = behind_proxies(ForwardedHeader::Forwarded);
+    for proxy_wrote in ["for=203.0.113.7", "for=\"203.0.113.7:80\";by=\"10.0.0.1\""] {
+        let value = format!("for=192.0.2.1;x=\", {proxy_wrote}");
+        let refusal = admit(&access, "10.0.0.1", &[("forwarded", &value)]).unwrap_err();
+        assert!(matches!(refusal, Refusal::Forwarded(_)), "{value}: {refusal:?}");
+    }
+}
+
 fn with_tokens() -> Access {
     let tokens = vec![
         ("dashboard".to_owned(), TokenDigest::of("look-only"), Scope::ReadOnly),
