@@ -39,6 +39,15 @@ impl CommandLine {
         self
     }
 
+    /// With these arguments more, each as it is.
+    pub fn followed_by(mut self, arguments: &[String]) -> Self {
+        for argument in arguments {
+            self.shown = format!("{} {argument}", self.shown);
+            self.arguments.push(argument.into());
+        }
+        self
+    }
+
     /// Shows itself, runs, and passes its output through.
     pub fn run(self) -> Result<(), Error> {
         self.announce();
@@ -96,6 +105,13 @@ mod tests {
     fn a_program_that_is_not_there_is_an_error() {
         let error = CommandLine::new("no-such-program", "--at all").run().unwrap_err();
         assert!(matches!(error, Error::CannotStart { command, .. } if command == "no-such-program --at all"));
+    }
+
+    #[test]
+    fn an_argument_that_follows_stays_one_argument() {
+        let command = CommandLine::new("printf", "%s.").followed_by(&["a b".into(), "c".into()]);
+        assert_eq!(command.shown(), "printf %s. a b c");
+        assert_eq!(command.run_for_output().unwrap(), b"a b.c.");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod command;
 mod deny;
 mod error;
+mod fuzz;
 mod links;
 mod steps;
 mod test;
@@ -19,29 +20,40 @@ use error::Error;
 struct Chore {
     name: &'static str,
     does: &'static str,
-    run: fn() -> Result<(), Error>,
+    run: Run,
+}
+
+enum Run {
+    /// It takes no arguments.
+    Plain(fn() -> Result<(), Error>),
+    /// It takes these, and passes them on.
+    With(fn(&[String]) -> Result<(), Error>),
 }
 
 const CHORES: &[Chore] = &[
     Chore {
         name: "test",
         does: "everything that must hold: format, lints, tests, docs, links",
-        run: test::run,
+        run: Run::Plain(test::run),
     },
     Chore {
         name: "deny",
         does: "licences, bans and sources of dependencies (needs cargo-deny)",
-        run: deny::run,
+        run: Run::Plain(deny::run),
     },
-    Chore { name: "links", does: "the links in all tracked Markdown files", run: links::run },
+    Chore { name: "links", does: "the links in all tracked Markdown files", run: Run::Plain(links::run) },
+    Chore {
+        name: "fuzz",
+        does: "broken input for every parser: [--seconds N | --inputs N] [--seed N] [TARGET...]",
+        run: Run::With(fuzz::run),
+    },
 ];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let name = match &*arguments {
-        [] => "help",
-        [name] => name,
-        [_, surplus, ..] => return misuse(&format!("no chore takes an argument, found \"{surplus}\"")),
+    let (name, rest) = match &*arguments {
+        [] => ("help", &[] as &[String]),
+        [name, rest @ ..] => (name.as_str(), rest),
     };
     if matches!(name, "help" | "--help" | "-h") {
         println!("{}", help());
@@ -50,7 +62,14 @@ fn main() -> ExitCode {
     let Some(chore) = CHORES.iter().find(|chore| chore.name == name) else {
         return misuse(&format!("there is no chore \"{name}\""));
     };
-    match (chore.run)() {
+    let result = match (&chore.run, rest) {
+        (Run::With(run), arguments) => run(arguments),
+        (Run::Plain(run), []) => run(),
+        (Run::Plain(_), [surplus, ..]) => {
+            return misuse(&format!("{name} takes no argument, found \"{surplus}\""));
+        }
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\ncargo xtask {name}: {error}");
