@@ -3,6 +3,7 @@
 //! - [`Ring`]: some members on loopback addresses of their own, and everything done to them.
 //! - [`Member`]: one process, its HTTP interface and its logs.
 //! - [`RawConnection`]: bytes on a socket, for requests that no client library would send.
+//! - [`Workshop`]: certificates, keystores and secrets, made with the tools that people use; [`curl`].
 //! - [`wait_until`]: the only way to wait: for a condition, with a deadline.
 //!
 //! A ring that is dropped kills its processes; when a test has failed, it prints their logs first.
@@ -14,18 +15,24 @@
     reason = "a harness fails a test by panicking"
 )]
 
+mod curl;
 mod http;
 mod loopback;
 mod member;
 mod program;
 mod raw;
 mod ring;
+mod secure;
 mod wait;
+mod workshop;
 
+pub use curl::{Curled, curl, with_certificate};
 pub use http::{Answer, Request};
 pub use loopback::host as loopback_address;
 pub use member::{Location, Member};
 pub use program::binary;
 pub use raw::{RawAnswer, RawConnection};
 pub use ring::{Ring, RingBuilder, Way};
+pub use secure::{assert_keeps_secrets, reload, rounds, wait_until_logged};
 pub use wait::{wait_until, within};
+pub use workshop::{KEY_PASSWORD, PASSWORD, Said, Workshop, written_beside};

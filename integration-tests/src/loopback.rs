@@ -6,9 +6,8 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Addresses that were free a moment ago, all on one host that no other ring of this machine uses.
-pub(crate) fn addresses(count: usize) -> Vec<SocketAddr> {
-    let host = host();
+/// Addresses on `host` that were free a moment ago.
+pub(crate) fn addresses(host: Ipv4Addr, count: usize) -> Vec<SocketAddr> {
     // All of them are held before any is let go, so they differ.
     let held: Vec<_> =
         (0..count).map(|_| TcpListener::bind((host, 0)).expect("loopback has free ports")).collect();

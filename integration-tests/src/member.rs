@@ -23,8 +23,11 @@ const SHOWN_LINES: usize = 60;
 #[derive(Debug)]
 pub struct Member {
     address: SocketAddr,
+    door: SocketAddr,
     directory: PathBuf,
+    wrapper: Vec<String>,
     arguments: Vec<String>,
+    headers: Vec<(String, String)>,
     http: Client,
     http2: Client,
     child: Option<Child>,
@@ -47,8 +50,42 @@ pub struct Location {
 
 impl Member {
     /// A member that is not started yet. Its files go to `directory`, which exists.
-    pub(crate) fn new(address: SocketAddr, directory: PathBuf, arguments: Vec<String>) -> Self {
-        Self { address, directory, arguments, http: client(), http2: http2_client(), child: None }
+    pub(crate) fn new(address: SocketAddr, directory: PathBuf) -> Self {
+        Self {
+            address,
+            door: address,
+            directory,
+            wrapper: Vec::new(),
+            arguments: Vec::new(),
+            headers: Vec::new(),
+            http: client(),
+            http2: http2_client(),
+            child: None,
+        }
+    }
+
+    /// With arguments for its program.
+    pub(crate) fn with_arguments(mut self, arguments: Vec<String>) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// With a plain listener, through which the harness talks to it.
+    pub(crate) const fn with_door(mut self, door: SocketAddr) -> Self {
+        self.door = door;
+        self
+    }
+
+    /// With a header in every request of the harness.
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Started by a program that executes it.
+    pub(crate) fn started_by(mut self, wrapper: Vec<String>) -> Self {
+        self.wrapper = wrapper;
+        self
     }
 
     /// The address it listens on and is known by.
@@ -57,9 +94,22 @@ impl Member {
         self.address
     }
 
+    /// Where the harness talks to it in plain HTTP: its address, unless that speaks TLS.
+    #[must_use]
+    pub const fn door(&self) -> SocketAddr {
+        self.door
+    }
+
+    /// Its configuration file.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.directory.join("ring.toml")
+    }
+
     /// A request to it; `target` is a path, with a query if there is one.
     pub fn request(&self, method: &str, target: &str) -> Request {
-        Request::new(&self.http, method, &self.url(target))
+        let request = Request::new(&self.http, method, &self.url(target));
+        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
     /// The same over HTTP/2.
@@ -77,11 +127,11 @@ impl Member {
 
     /// A connection to it.
     pub async fn connect(&self) -> RawConnection {
-        RawConnection::open(self.address).await
+        RawConnection::open(self.door).await
     }
 
     fn url(&self, target: &str) -> String {
-        format!("http://{}{target}", self.address)
+        format!("http://{}{target}", self.door)
     }
 
     /// Where it says that `key` lives.
@@ -135,6 +185,30 @@ impl Member {
         std::fs::read_to_string(self.directory.join("stderr")).unwrap_or_default()
     }
 
+    /// Everything it has said on its standard output since it was last started.
+    #[must_use]
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.directory.join("stdout")).unwrap_or_default()
+    }
+
+    /// The command line of its process, as everyone on the machine sees it.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn command_line(&self) -> String {
+        let path = format!("/proc/{}/cmdline", self.process().id());
+        std::fs::read_to_string(path).expect("it runs").replace('\0', " ")
+    }
+
+    /// Has it load its files again (SIGHUP).
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Whether its process runs, paused or not.
     #[must_use]
     pub fn is_running(&self) -> bool {
@@ -151,8 +225,15 @@ impl Member {
         let stdout = File::create(self.directory.join("stdout")).expect("the directory is ours");
         let log = File::options().create(true).append(true).open(self.directory.join("stderr"));
         let log = log.expect("the directory is ours");
-        let mut command = Command::new(program);
-        command.args(["serve", "--config"]).arg(self.directory.join("ring.toml"));
+        let mut command = match &*self.wrapper {
+            [] => Command::new(program),
+            [wrapper, arguments @ ..] => {
+                let mut command = Command::new(wrapper);
+                command.args(arguments).arg(program);
+                command
+            }
+        };
+        command.args(["serve", "--config"]).arg(self.configuration());
         for variable in std::env::vars_os().map(|(name, _)| name) {
             if variable.to_string_lossy().starts_with("RINGHOLD_") {
                 command.env_remove(variable);
@@ -168,9 +249,8 @@ impl Member {
         let what = format!("{} to be ready", self.address);
         wait_until(PATIENCE, &what, async || {
             assert!(self.is_running(), "{} has ended while starting:\n{}", self.address, self.log());
-            let said = std::fs::read_to_string(self.directory.join("stdout")).unwrap_or_default();
             let ready = self.request("GET", "/readyz").try_send().await;
-            said.lines().any(|said| said == line) && ready.is_ok_and(|answer| answer.status == 200)
+            self.said().lines().any(|said| said == line) && ready.is_ok_and(|answer| answer.status == 200)
         })
         .await;
     }

@@ -1,8 +1,9 @@
 //! A ring under test: some members that know each other, with timings short enough for tests.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::{Index, IndexMut};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub struct Ring {
     // First, so that the processes end before their directory goes.
     members: Vec<Member>,
     placement: ringhold_ring::Ring,
+    outcasts: Vec<usize>,
     _directory: TempDir,
 }
 
@@ -33,6 +35,13 @@ pub struct RingBuilder {
     members: usize,
     placement: Placement,
     settings: Vec<(String, String)>,
+    host: Option<Ipv4Addr>,
+    has_doors: bool,
+    headers: Vec<(String, String)>,
+    texts: Vec<String>,
+    own_texts: Vec<(usize, String)>,
+    wrappers: Vec<(usize, Vec<String>)>,
+    outcasts: Vec<usize>,
 }
 
 /// One way to a key: which member is asked, and which one owns the key.
@@ -74,7 +83,18 @@ impl Ring {
 
     /// A ring of `members` with settings of its own.
     pub fn builder(members: usize) -> RingBuilder {
-        RingBuilder { members, placement: Placement::Modulo, settings: Vec::new() }
+        RingBuilder {
+            members,
+            placement: Placement::Modulo,
+            settings: Vec::new(),
+            host: None,
+            has_doors: false,
+            headers: Vec::new(),
+            texts: Vec::new(),
+            own_texts: Vec::new(),
+            wrappers: Vec::new(),
+            outcasts: Vec::new(),
+        }
     }
 
     /// Every member, in the order of the ring.
@@ -154,16 +174,22 @@ impl Ring {
         self.members[member].wait_until_ready().await;
     }
 
-    /// Waits until every member sees every other online.
+    /// Every member that is not an outcast.
+    pub fn insiders(&self) -> impl Iterator<Item = &Member> {
+        let is_in = |(index, _): &(usize, &Member)| !self.outcasts.contains(index);
+        self.members.iter().enumerate().filter(is_in).map(|(_, member)| member)
+    }
+
+    /// Waits until every member sees every other online, outcasts aside.
     pub async fn wait_until_all_online(&self) {
-        for seen in &self.members {
+        for seen in self.insiders() {
             self.wait_until_seen(seen.address(), "online", PATIENCE).await;
         }
     }
 
-    /// Waits until every member, that one aside, sees the one at `address` in this state of health.
+    /// Waits until every member, that one and outcasts aside, sees the one at `address` in this state of health.
     pub async fn wait_until_seen(&self, address: SocketAddr, health: &str, deadline: Duration) {
-        for member in self.members.iter().filter(|member| member.address() != address) {
+        for member in self.insiders().filter(|member| member.address() != address) {
             let what = format!("{} to see {address} {health}", member.address());
             wait_until(deadline, &what, async || member.sees(address).await.as_deref() == Some(health)).await;
         }
@@ -196,6 +222,46 @@ impl RingBuilder {
         self
     }
 
+    /// On this loopback address, for certificates that name it.
+    pub fn at(self, host: Ipv4Addr) -> Self {
+        Self { host: Some(host), ..self }
+    }
+
+    /// With a second, plain listener for each member, through which the harness talks to it.
+    pub fn with_doors(self) -> Self {
+        Self { has_doors: true, ..self }
+    }
+
+    /// With a header in every request of the harness.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// With sections more in every member's configuration file.
+    pub fn configure(mut self, text: impl Into<String>) -> Self {
+        self.texts.push(text.into());
+        self
+    }
+
+    /// With sections more in the configuration file of one member.
+    pub fn configure_member(mut self, member: usize, text: impl Into<String>) -> Self {
+        self.own_texts.push((member, text.into()));
+        self
+    }
+
+    /// With one member started by a program that executes it, such as `faketime`.
+    pub fn start_member_by(mut self, member: usize, wrapper: &[&str]) -> Self {
+        self.wrappers.push((member, wrapper.iter().map(ToString::to_string).collect()));
+        self
+    }
+
+    /// With a member that the others will not let in, or that does not start at all: nobody waits for it.
+    pub fn outcast(mut self, member: usize) -> Self {
+        self.outcasts.push(member);
+        self
+    }
+
     /// Starts the ring; each member sees every other when this returns.
     ///
     /// # Panics
@@ -203,35 +269,43 @@ impl RingBuilder {
     pub async fn start(self) -> Ring {
         let program = program::binary();
         let directory = tempfile::tempdir().expect("there is room for logs");
-        let mut addresses = loopback::addresses(self.members);
+        let host = self.host.unwrap_or_else(loopback::host);
+        let mut addresses = loopback::addresses(host, self.members * 2);
+        let doors = addresses.split_off(self.members);
         // The order of the ring: the host is the same, so ports decide.
         addresses.sort_unstable();
-        let arguments: Vec<_> = self
-            .settings
-            .iter()
-            .flat_map(|(key, value)| ["--set".into(), format!("{key}={value}")])
-            .collect();
-        let start_one = |(index, address): (usize, &SocketAddr)| {
-            let home = directory.path().join(index.to_string());
-            std::fs::create_dir(&home).expect("the directory is ours");
-            std::fs::write(home.join("ring.toml"), self.file(*address, &addresses))
+        let home = |index: usize| directory.path().join(index.to_string());
+        let mut members = Vec::new();
+        for (index, (address, door)) in addresses.iter().zip(doors).enumerate() {
+            std::fs::create_dir(home(index)).expect("the directory is ours");
+            let door = if self.has_doors { door } else { *address };
+            let mut member = self.member(index, *address, door, home(index));
+            std::fs::write(member.configuration(), self.file(index, *address, door, &addresses))
                 .expect("the directory is ours");
-            let mut member = Member::new(*address, home, arguments.clone());
             member.spawn(&program);
-            member
-        };
-        let members: Vec<_> = addresses.iter().enumerate().map(start_one).collect();
-        for member in &members {
-            member.wait_until_ready().await;
+            members.push(member);
         }
         let known = addresses.iter().copied().map(MemberAddress::from);
         let placement = ringhold_ring::Ring::new(known, self.placement, 1).expect("addresses differ");
-        let ring = Ring { members, placement, _directory: directory };
+        let ring = Ring { members, placement, outcasts: self.outcasts, _directory: directory };
+        for member in ring.insiders() {
+            member.wait_until_ready().await;
+        }
         ring.wait_until_all_online().await;
         ring
     }
 
-    fn file(&self, address: SocketAddr, members: &[SocketAddr]) -> String {
+    fn member(&self, index: usize, address: SocketAddr, door: SocketAddr, home: PathBuf) -> Member {
+        let settings = self.settings.iter();
+        let arguments = settings.flat_map(|(key, value)| ["--set".into(), format!("{key}={value}")]);
+        let member = Member::new(address, home).with_arguments(arguments.collect()).with_door(door);
+        let headers = self.headers.iter();
+        let member = headers.fold(member, |member, (name, value)| member.with_header(name, value));
+        let wrapper = self.wrappers.iter().find(|(wrapped, _)| *wrapped == index);
+        wrapper.map(|(_, wrapper)| wrapper.clone()).into_iter().fold(member, Member::started_by)
+    }
+
+    fn file(&self, index: usize, address: SocketAddr, door: SocketAddr, members: &[SocketAddr]) -> String {
         let members: Vec<_> = members.iter().map(|member| format!("{:?}", member.to_string())).collect();
         let mut text = String::new();
         let _ = writeln!(text, "[node]\naddress = \"{address}\"\n");
@@ -250,6 +324,14 @@ impl RingBuilder {
             let _ = writeln!(text, "{name} = \"{}ms\"", duration.as_millis());
         }
         let _ = writeln!(text, "\n[store]\nmax_bytes = \"256MiB\"\n\n[log]\nfilter = \"info\"");
+        if self.has_doors {
+            let _ = writeln!(text, "\n[[listener]]\naddress = \"{address}\"");
+            let _ = writeln!(text, "\n[[listener]]\naddress = \"{door}\"\ntls = false");
+        }
+        let own = self.own_texts.iter().filter(|(of, _)| *of == index).map(|(_, text)| text);
+        for more in self.texts.iter().chain(own) {
+            let _ = writeln!(text, "\n{more}");
+        }
         text
     }
 }

@@ -18,6 +18,7 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool { command: "bash", package: "bash" },
     Tool { command: "curl", package: "curl" },
+    Tool { command: "faketime", package: "faketime" },
     Tool { command: "git", package: "git" },
     Tool { command: "keytool", package: "default-jre-headless" },
     Tool { command: "openssl", package: "openssl" },

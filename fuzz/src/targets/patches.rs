@@ -56,7 +56,7 @@ fn samples() -> Vec<Vec<u8>> {
         (2, "more", "text"),
         (3, "{\"add\":5}", "7"),
         (4, "{\"add\":[\"a\",\"b\"],\"remove\":[\"c\"]}", "[\"c\",\"d\"]"),
-        (5, "{\"limits\":[{\"id\":\"a\",\"max\":5,\"window_ms\":1000}]}", "{}"),
+        (5, "{\"limits\":[{\"name\":\"minute\",\"maximum\":10,\"window_seconds\":60}]}", "{}"),
         (3, "{\"add\":1}", ""),
     ];
     texts

@@ -1,0 +1,349 @@
+//! Keys and secrets that are replaced while requests run: none of them fails.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use ringhold_integration_tests::{
+    Member, PASSWORD, Ring, Workshop, assert_keeps_secrets, curl, loopback_address, reload, rounds,
+    wait_until, wait_until_logged, with_certificate,
+};
+use tokio::task::JoinHandle;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const KEYS_OF_EACH: usize = 10;
+
+/// Clients that read and write without end: over kept-alive plain connections, and with `curl` over TLS.
+struct Load {
+    ends: Arc<AtomicBool>,
+    done: Arc<AtomicU64>,
+    clients: Vec<JoinHandle<Vec<String>>>,
+}
+
+impl Load {
+    fn new() -> Self {
+        Self { ends: Arc::default(), done: Arc::default(), clients: Vec::new() }
+    }
+
+    /// Clients through the doors of the members: every key through every member, over and over.
+    fn through_doors(mut self, ring: &Arc<Ring>, keys: &Arc<Vec<String>>) -> Self {
+        for member in 0..ring.members().len() {
+            let (ring, keys, ends, done) = (ring.clone(), keys.clone(), self.ends.clone(), self.done.clone());
+            self.clients.push(tokio::spawn(async move {
+                let mut complaints = Vec::new();
+                for turn in member.. {
+                    if ends.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    complaints.extend(one_request(&ring[member], &keys[turn * 7 % keys.len()], turn).await);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+                complaints
+            }));
+        }
+        self
+    }
+
+    /// A client for each member that connects anew for each request, over TLS, and checks the certificate.
+    fn over_tls(mut self, ring: &Arc<Ring>, shop: &Arc<Workshop>, options: &str, key: &str) -> Self {
+        for member in ring.members() {
+            let (shop, ends, done) = (shop.clone(), self.ends.clone(), self.done.clone());
+            let (url, options) = (format!("https://{}/objects/{key}", member.address()), options.to_owned());
+            self.clients.push(tokio::task::spawn_blocking(move || {
+                let mut complaints = Vec::new();
+                while !ends.load(Ordering::Relaxed) {
+                    let answer = curl(&shop, &options, &url);
+                    if answer.status != 200 {
+                        complaints.push(format!("{url}: {answer:?}"));
+                    }
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+                complaints
+            }));
+        }
+        self
+    }
+
+    /// One TLS connection to a member that is kept for the whole time: twenty requests a second on it.
+    fn on_one_connection(mut self, member: &Member, shop: &Arc<Workshop>, options: &str, key: &str) -> Self {
+        let (shop, ends) = (shop.clone(), self.ends.clone());
+        // A quick succession of URLs that differ in a query that nobody reads.
+        let url = format!("https://{}/objects/{key}?[1-100000]", member.address());
+        let options = format!("{options} --rate 20/s --fail-early -f -o /dev/null");
+        self.clients.push(tokio::task::spawn_blocking(move || {
+            let mut words = vec!["curl", "-sS", "--noproxy", "*"];
+            words.extend(options.split_whitespace());
+            words.extend(["-w", "%{num_connects} %{http_code}\n", &url]);
+            let said = shop.run_until(&words, &ends);
+            let failed = said.out.lines().skip(1).filter(|line| *line != "0 200").map(ToOwned::to_owned);
+            let mut complaints: Vec<_> = failed.collect();
+            if said.out.lines().count() < 20 || !said.err.trim().is_empty() {
+                complaints.push(format!("the kept connection: {}", said.all()));
+            }
+            complaints
+        }));
+        self
+    }
+
+    /// Waits until that many requests more have been answered.
+    async fn continue_for(&self, requests: u64) {
+        let until = self.done.load(Ordering::Relaxed) + requests;
+        wait_until(PATIENCE, "requests to be answered", async || self.done.load(Ordering::Relaxed) >= until)
+            .await;
+    }
+
+    /// Ends it.
+    ///
+    /// # Panics
+    /// When anything was wrong with any answer.
+    async fn end(self) {
+        self.ends.store(true, Ordering::Relaxed);
+        let mut complaints = Vec::new();
+        for client in self.clients {
+            complaints.extend(client.await.expect("a client never panics"));
+        }
+        let requests = self.done.load(Ordering::Relaxed);
+        let shown = complaints.iter().take(10).map(String::as_str).collect::<Vec<_>>().join("\n");
+        assert!(complaints.is_empty(), "{} of {requests} requests went wrong:\n{shown}", complaints.len());
+    }
+}
+
+/// What was wrong with one request, two of seven a write. Every key is there, and stays.
+async fn one_request(member: &Member, key: &str, turn: usize) -> Option<String> {
+    let (method, right) = if turn % 7 < 2 { ("PUT", 204) } else { ("GET", 200) };
+    let request = member.object(method, key);
+    let request = if method == "PUT" { request.body("a newer value") } else { request };
+    match request.try_send().await {
+        Ok(answer) if answer.status == right => None,
+        other => Some(format!("{method} {key} through {}: {other:?}", member.address())),
+    }
+}
+
+async fn fill(ring: &Ring) -> Arc<Vec<String>> {
+    let mut keys = Vec::new();
+    for owner in 0..ring.members().len() {
+        for number in 0..KEYS_OF_EACH {
+            let key = ring.key_of(owner, &format!("rotated-{number}"));
+            ring[owner].object("PUT", &key).body("a value").send().await.assert_status(201);
+            keys.push(key);
+        }
+    }
+    Arc::new(keys)
+}
+
+/// Files of secrets on every node, each of which is replaced alone: one that signs, two that are accepted besides.
+fn secret_files(shop: &Workshop) -> String {
+    format!(
+        "[auth]\nshared_secret_file = \"{}\"\naccept_secrets_files = [\"{}\", \"{}\"]",
+        shop.name("signs"),
+        shop.name("accepted-new"),
+        shop.name("accepted-old")
+    )
+}
+
+/// Rotates the secret on all members: what signs is replaced only after everyone accepts the new one.
+async fn rotate_secret(shop: &Workshop, ring: &Ring, load: &Load) {
+    shop.secret_file("new");
+    for file in ["accepted-new", "signs", "accepted-old"] {
+        shop.replace(file, "new");
+        for member in ring.members() {
+            reload(member, "secrets").await;
+            load.continue_for(30).await;
+        }
+        load.continue_for(300).await;
+    }
+}
+
+fn first_secret(shop: &Workshop) {
+    shop.secret_file("signs");
+    shop.replace("accepted-new", "signs");
+    shop.replace("accepted-old", "signs");
+}
+
+fn tls(shop: &Workshop, member: usize) -> String {
+    format!(
+        "[tls]\nkeystore = \"{}\"\nkeystore_password = \"{PASSWORD}\"\ntruststore = \"{}\"\ntruststore_password = \
+         \"{PASSWORD}\"",
+        shop.name(&format!("node-{member}.p12")),
+        shop.name(&format!("trust-{member}.p12"))
+    )
+}
+
+/// Everything for a ring with the shared certificate `old` that clients of the authority `clients` may use.
+fn stores(shop: &Workshop, host: Ipv4Addr) {
+    shop.authority("clients");
+    shop.signed("client", "clients", "");
+    for age in ["old", "new"] {
+        shop.keytool(&format!("{age}.p12"), "PKCS12", age, &format!("-dname CN={age} -ext san=ip:{host}"));
+        shop.export_certificate(&format!("{age}.p12"), age, &format!("{age}.crt"));
+    }
+    shop.truststore("trust-old.p12", &[("clients", "clients.crt"), ("old", "old.crt")]);
+    shop.truststore("trust-both.p12", &[("clients", "clients.crt"), ("old", "old.crt"), ("new", "new.crt")]);
+    shop.truststore("trust-new.p12", &[("clients", "clients.crt"), ("new", "new.crt")]);
+    shop.write("both.crt", [shop.bytes("old.crt"), shop.bytes("new.crt")].concat());
+    for member in 0..3 {
+        shop.replace(&format!("node-{member}.p12"), "old.p12");
+        shop.replace(&format!("trust-{member}.p12"), "trust-old.p12");
+    }
+}
+
+/// Which certificate a member shows to those who connect now.
+fn shown(shop: &Workshop, member: &Member) -> String {
+    let address = member.address().to_string();
+    let said = shop.try_run(&[
+        "openssl",
+        "s_client",
+        "-connect",
+        &address,
+        "-cert",
+        "client.crt",
+        "-key",
+        "client.key",
+    ]);
+    let subject = said.out.lines().find_map(|line| line.trim().strip_prefix("0 s:CN = "));
+    subject.unwrap_or_else(|| panic!("no certificate in {said:?}")).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn keystores_and_then_the_secret_are_replaced_under_load_and_no_request_fails() {
+    let (shop, host) = (Arc::new(Workshop::new()), loopback_address());
+    stores(&shop, host);
+    first_secret(&shop);
+    let builder = Ring::builder(3).at(host).with_doors().configure(secret_files(&shop));
+    let builder =
+        (0..3).fold(builder, |builder, member| builder.configure_member(member, tls(&shop, member)));
+    let ring = Arc::new(builder.start().await);
+    let keys = fill(&ring).await;
+    let options = with_certificate(&shop.path("client.crt"), &shop.path("both.crt"));
+    let options = format!("{options} --key {}", shop.name("client.key"));
+    let load = Load::new().through_doors(&ring, &keys).over_tls(&ring, &shop, &options, &keys[0]);
+    let load = load.on_one_connection(&ring[1], &shop, &options, &keys[0]);
+    load.continue_for(300).await;
+
+    for (file, by) in [("trust", "trust-both.p12"), ("node", "new.p12"), ("trust", "trust-new.p12")] {
+        for (number, member) in ring.members().iter().enumerate() {
+            shop.replace(&format!("{file}-{number}.p12"), by);
+            reload(member, "tls").await;
+            load.continue_for(100).await;
+            if by == "new.p12" {
+                assert_eq!(shown(&shop, member), "new", "new connections use the new keystore");
+            }
+        }
+    }
+    rotate_secret(&shop, &ring, &load).await;
+    load.end().await;
+
+    // Who holds only what was replaced is out now.
+    shop.to_pem("old.p12", "old", PASSWORD, "old.pem");
+    let url = format!("https://{}/readyz", ring[0].address());
+    curl(&shop, &format!("-k --cert {}", shop.name("old.pem")), &url).assert_no_handshake();
+    ring.wait_until_all_online().await;
+    rounds(&ring, "rotated").await;
+    assert_keeps_secrets(&ring, &shop).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_secret_of_automatic_tls_is_replaced_under_load_and_no_request_fails() {
+    let shop = Workshop::new();
+    first_secret(&shop);
+    let text = format!("{}\n\n[tls]\nauto = true", secret_files(&shop));
+    let ring = Arc::new(Ring::builder(3).with_doors().configure(text).start().await);
+    let keys = fill(&ring).await;
+    let load = Load::new().through_doors(&ring, &keys);
+    rotate_secret(&shop, &ring, &load).await;
+    load.end().await;
+    ring.wait_until_all_online().await;
+    rounds(&ring, "rotated").await;
+    assert_keeps_secrets(&ring, &shop).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_secret_of_a_plain_ring_is_replaced_under_load_and_a_member_that_restarts_still_comes_in() {
+    let shop = Workshop::new();
+    first_secret(&shop);
+    let mut ring = Ring::builder(3).configure(secret_files(&shop)).start().await;
+    let keys = fill(&ring).await;
+    let shared = Arc::new(ring);
+    let load = Load::new().through_doors(&shared, &keys);
+    rotate_secret(&shop, &shared, &load).await;
+    load.end().await;
+    ring = Arc::into_inner(shared).expect("the clients have ended");
+    ring.kill(2);
+    ring.restart(2).await;
+    ring.wait_until_all_online().await;
+    rounds(&ring, "restarted").await;
+    assert_keeps_secrets(&ring, &shop).await;
+}
+
+#[tokio::test]
+async fn bad_new_files_change_nothing_and_are_reported_until_they_are_right() {
+    let (shop, host) = (Workshop::new(), loopback_address());
+    stores(&shop, host);
+    first_secret(&shop);
+    let builder = Ring::builder(3).at(host).with_doors().configure(secret_files(&shop));
+    let builder =
+        (0..3).fold(builder, |builder, member| builder.configure_member(member, tls(&shop, member)));
+    let ring = builder.start().await;
+    let member = &ring[0];
+    let source = async |name: &str| {
+        let report = member.request("GET", "/cluster").send().await.json();
+        let sources = report["security"]["sources"].as_array().expect("a list").clone();
+        sources
+            .into_iter()
+            .find(|source| source["name"] == name)
+            .unwrap_or_else(|| panic!("no {name} in {report}"))
+    };
+    let good = shop.bytes("node-0.p12");
+    let strong = shop.bytes("signs");
+    for (name, file, bad, reason) in [
+        ("tls", "node-0.p12", &b"rubbish"[..], "it is no keystore"),
+        ("tls", "node-0.p12", &good[..good.len() / 2], "node-0.p12"),
+        ("tls", "node-0.p12", &shop.bytes("client.crt"), "node-0.p12"),
+        ("tls", "trust-0.p12", b"", "trust-0.p12"),
+        ("secrets", "signs", b"weakling\n", "ringhold secret generate"),
+        ("secrets", "signs", b"\xff\xfe\xfd", "signs"),
+    ] {
+        let right = shop.bytes(file);
+        let (reloads, failures) = {
+            let before = source(name).await;
+            (before["reloads"].as_u64().unwrap(), before["failures"].as_u64().unwrap())
+        };
+        shop.write(file, bad);
+        member.hang_up();
+        wait_until(PATIENCE, "the bad file to be reported", async || {
+            source(name).await["failures"].as_u64().unwrap() > failures
+        })
+        .await;
+        let found = source(name).await;
+        assert!(found["error"].as_str().is_some_and(|error| error.contains(reason)), "{file}: {found}");
+        assert_eq!(found["reloads"], reloads, "{found}");
+        wait_until_logged(member, &["not reloaded", reason]).await;
+        assert_eq!(shown(&shop, member), "old");
+        rounds(&ring, "as-before").await;
+
+        shop.write(file, right);
+        reload_after_error(member, name, &source).await;
+    }
+    assert_eq!(shop.bytes("signs"), strong);
+    ring.wait_until_all_online().await;
+    assert!(!member.log().contains("weakling"), "{}", member.log());
+    assert_keeps_secrets(&ring, &shop).await;
+}
+
+async fn reload_after_error(member: &Member, name: &str, source: &impl AsyncFn(&str) -> serde_json::Value) {
+    member.hang_up();
+    wait_until(PATIENCE, "the right file to be in use", async || source(name).await["error"].is_null()).await;
+}
+
+#[tokio::test]
+async fn a_changed_file_is_seen_without_a_signal() {
+    let (shop, host) = (Workshop::new(), loopback_address());
+    stores(&shop, host);
+    let ring = Ring::builder(1).at(host).with_doors().configure(tls(&shop, 0)).start().await;
+    assert_eq!(shown(&shop, &ring[0]), "old");
+    shop.replace("node-0.p12", "new.p12");
+    wait_until(PATIENCE, "the new keystore to be in use", async || shown(&shop, &ring[0]) == "new").await;
+}
