@@ -44,6 +44,20 @@ impl Clock {
         }
     }
 
+    /// The machine's wall clock as it is now, corrections included: for certificates and tokens, whose times other
+    /// machines read; never for order, rests or expiry. A manual clock tells its one time.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clocks")]
+    pub fn wall(&self) -> Timestamp {
+        match &self.0 {
+            Source::System { .. } => {
+                let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                Timestamp::default() + wall
+            }
+            Source::Manual(_) => self.now(),
+        }
+    }
+
     /// Turns a manual clock forward; does nothing to the system's.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(millis) = &self.0 {
