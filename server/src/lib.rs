@@ -1,31 +1,3 @@
-//! A Ringhold node as a library; the `ringhold` program is a thin caller of it.
-//!
-//! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use ringhold_server::embedded::Write;
-//! use ringhold_server::{Config, Node};
-//!
-//! let node = Node::start(Config::default()).await?;
-//! node.objects().put("greeting", "hello", Write::default()).await?;
-//! # Ok(()) }
-//! ```
-//!
-//! A request's way: [`http`] (or the receiving side of [`peer`]) -> [`routing`] -> [`owner`] -> [`store`], or one
-//! forward through [`peer`]. No step looks back. [`node`] puts the parts together.
-
+//! A Ringhold node as a library.
 pub mod clock;
-pub mod embedded;
-pub mod http;
-pub mod membership;
-pub mod node;
-pub mod object;
-pub mod owner;
-pub mod patch;
-pub mod peer;
-pub mod routing;
-pub mod status;
-pub mod store;
-pub mod telemetry;
-
-pub use node::{Node, StartError};
-pub use ringhold_config::Config;
+pub mod security;

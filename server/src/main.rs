@@ -1,3 +1,2 @@
-//! The `ringhold` program: a thin caller of the library.
-
+//! Only a shell while this branch stands alone.
 fn main() {}
