@@ -1,6 +1,7 @@
 //! Handshakes in memory between the configurations of two nodes: who gets in, who does not, and why.
 
 mod automatic;
+mod openssl;
 mod replacing;
 
 use rustls::{ClientConnection, ProtocolVersion, ServerConnection};
