@@ -124,7 +124,7 @@ fn keystores_made_by_keytool_and_openssl_make_a_ring() {
     }
 }
 
-/// The four TLS cases of Repose (facts, tests 69 to 72), with stores made as its own were.
+/// The four TLS cases of Repose's functional tests, with stores made as its own were.
 #[test]
 fn the_keystores_of_repose_work_as_they_did() {
     let shop = Workshop::new();
@@ -152,15 +152,15 @@ fn the_keystores_of_repose_work_as_they_did() {
     let (other, _) = open("single.jks", "client");
     let (bogus, _) = open("bogus.jks", "bogus");
     let clock = Clock::manual(now());
-    // 69: no client certificate.
+    // No client certificate.
     let bare = Arc::new(client_config(None, &trust_single, NameCheck::Required, &clock).unwrap());
     connect(&bare, &tls(&single, &trust_single).current().server, "127.0.0.1").refused();
-    // 70: one store with both keys on both sides, whichever key each side takes.
+    // One store with both keys on both sides, whichever key each side takes.
     between(&tls(&single, &trust_single), &tls(&single, &trust_single), "127.0.0.1").accepted();
     between(&tls(&other, &trust_single), &tls(&single, &trust_single), "127.0.0.1").accepted();
-    // 71: keystore and truststore crossed.
+    // Keystore and truststore crossed.
     between(&tls(&server, &trust_client), &tls(&client, &trust_server), "127.0.0.1").accepted();
-    // 72: two nodes with the same keystore.
+    // Two nodes with the same keystore.
     between(&tls(&server, &trust_server), &tls(&server, &trust_server), "localhost").accepted();
     between(&tls(&bogus, &trust_single), &tls(&single, &trust_single), "localhost").refused();
 }
@@ -187,7 +187,6 @@ async fn a_connection_opens_over_a_real_stream() {
 
 #[test]
 fn a_server_and_a_client_store_that_hold_each_others_certificates_work() {
-    // facts: test 71, keystore and truststore crossed
     let (server, client) = (Wanted::default().self_signed(), Wanted::default().self_signed());
     let ended = between(&tls(&client, &pinned(&[&server])), &tls(&server, &pinned(&[&client])), "localhost");
     ended.accepted();
