@@ -23,7 +23,7 @@ use super::certificate::Certificate;
 use super::identity::{Identity, Trust};
 use crate::clock::Clock;
 
-pub use explain::explain;
+pub use explain::{explain, explain_io};
 pub use verify::NameCheck;
 
 const VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
