@@ -3,15 +3,16 @@
 //!
 //! Nothing here knows what a value may be; keys of text layers are checked, because they have no structure.
 
-use std::io::Read;
 use std::path::Path;
 
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use crate::error::{ConfigError, Mistake};
+use crate::file;
 use crate::settings::{LISTENER, SETTINGS};
 
 /// Variables that begin with `RINGHOLD_` and are no settings: the file to load, the nodes that
@@ -19,7 +20,7 @@ use crate::settings::{LISTENER, SETTINGS};
 pub const IGNORED_VARIABLES: [&str; 3] = ["RINGHOLD_CONFIG", "RINGHOLD_NODES", "RINGHOLD_BIN"];
 
 /// The largest configuration file, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+const MAX_FILE_BYTES: usize = 1 << 20;
 const PREFIX: &str = "RINGHOLD_";
 
 /// Name of the layer that `RINGHOLD_*` variables make.
@@ -149,15 +150,15 @@ fn nearest_variable(key: &str) -> String {
     format!("the nearest is {}", variable_of(crate::error::nearest_text_key(key)))
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
+fn read(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(ConfigError::TooLarge { path: path.into(), limit: MAX_FILE_BYTES });
+    let bytes = file::read(path, MAX_FILE_BYTES).map_err(unreadable)?;
+    let bytes =
+        bytes.ok_or_else(|| ConfigError::TooLarge { path: path.into(), limit: MAX_FILE_BYTES as u64 })?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.into())),
+        Err(error) => Err(unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, error))),
     }
-    Ok(text)
 }
 
 fn parse<F: Format>(path: &Path, text: &str) -> Result<Dict, ConfigError> {

@@ -140,7 +140,7 @@ impl Reader<'_> {
             _ => &alone,
         };
         // A placeholder: a listener without an address is a mistake, below.
-        let mut listener = Listener { address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut listener = Listener { address: SocketAddr::from(([127, 0, 0, 1], 0)), tls: false };
         for (name, value) in settings {
             let key = format!("{LISTENER}.{name}");
             match LISTENER_SETTINGS.iter().find(|setting| setting.key == key) {

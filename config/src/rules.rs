@@ -30,7 +30,7 @@ pub(crate) fn derive(config: &mut Config, places: &Places, mistakes: &mut Vec<Mi
         match config.node.address.ip() {
             Some(ip) => {
                 config.listeners =
-                    vec![Listener { address: SocketAddr::new(ip, config.node.address.port()) }];
+                    vec![Listener { address: SocketAddr::new(ip, config.node.address.port()), tls: false }];
             }
             None => mistakes.push(mistake(
                 places,

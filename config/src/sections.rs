@@ -50,6 +50,8 @@ impl Cluster {
 pub struct Listener {
     /// The address to bind.
     pub address: SocketAddr,
+    /// Whether it speaks TLS, and nothing else.
+    pub tls: bool,
 }
 
 /// `[store]`
@@ -61,13 +63,6 @@ pub struct Store {
     pub max_object_bytes: usize,
     /// The time to live of objects stored without `X-TTL`; none: they never expire.
     pub default_ttl: Option<Ttl>,
-}
-
-/// `[access]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// Everyone who can reach a listener may use it.
-    pub allow_all: bool,
 }
 
 /// `[limits]`

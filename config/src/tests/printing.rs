@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use ringhold_ring::{Placement, Ttl};
 
 use super::{load, load_toml};
-use crate::{Access, Cluster, Config, Limits, Listener, Log, LogFormat, Node, Store};
+use crate::{Access, Auth, Cluster, Config, Limits, Listener, Log, LogFormat, Node, Store, Tls};
 
 #[test]
 fn the_examples_load() {
@@ -102,13 +102,15 @@ prop_compose! {
         Config {
             node: Node { address: "10.0.0.1:9999".parse().unwrap() },
             cluster,
-            listeners: ports.into_iter().map(|port| Listener { address: ([0, 0, 0, 0], port).into() }).collect(),
+            listeners: ports.into_iter().map(|port| Listener { address: ([0, 0, 0, 0], port).into(), tls: false }).collect(),
             store: Store {
                 max_bytes,
                 max_object_bytes,
                 default_ttl: ttl.map(|seconds| Ttl::from_seconds(seconds).unwrap()),
             },
-            access: Access { allow_all: true },
+            tls: Tls::default(),
+            auth: Auth::default(),
+            access: Access { allow_all: true, ..Access::default() },
             limits,
             log: Log { filter, format: if json { LogFormat::Json } else { LogFormat::Text } },
         }
