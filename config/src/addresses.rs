@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
+use crate::error::shortened;
+
 /// The most ranges of a list.
 pub const MAX_RANGES: usize = 4096;
 
@@ -40,7 +42,7 @@ impl std::str::FromStr for AddressRange {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self(IpNet::from(address.to_canonical())));
         }
-        let range: IpNet = text.parse().map_err(|_| AddressError::Malformed(text.into()))?;
+        let range: IpNet = text.parse().map_err(|_| AddressError::Malformed(shortened(text)))?;
         if range.trunc() != range {
             return Err(AddressError::StrayBits { given: text.into(), meant: range.trunc() });
         }

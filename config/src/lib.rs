@@ -2,7 +2,8 @@
 //!
 //! - [`Config`] and its sections: what a node is told, valid once [`Config::load`] has returned it.
 //! - `settings`: the one table of every setting; reading, printing and the documentation follow from it.
-//! - `given`, `kind`, `units`: what the values of a setting may look like.
+//! - [`Secret`]: what no output shows, and where it comes from.
+//! - `given`, `kind`, `trust`, `units`: what the values of a setting may look like.
 //! - `layers`: files, environment and command line as figment providers.
 //! - `load`, `rules`: from merged layers to a [`Config`], with every mistake named by its place.
 
@@ -20,13 +21,14 @@ mod rules;
 mod secret;
 mod sections;
 mod settings;
+mod trust;
 mod units;
 
 #[cfg(test)]
 mod tests;
 
 pub use addresses::{AddressError, AddressRange, MAX_RANGES};
-pub use error::{ConfigError, Mistake, Mistakes};
+pub use error::{ConfigError, Mistake, Mistakes, SyntaxPlace};
 pub use layers::{IGNORED_VARIABLES, Sources};
 pub use print::reference;
 pub use protection::{Access, Auth, ClientAuth, ClientToken, ForwardedHeader, Scope, Tls};

@@ -171,8 +171,6 @@ pub enum ForwardedHeader {
 }
 
 impl ForwardedHeader {
-    pub(crate) const ALL: [Self; 2] = [Self::XForwardedFor, Self::Forwarded];
-
     /// Its name, in configuration and on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
