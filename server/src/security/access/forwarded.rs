@@ -7,30 +7,12 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
+pub use ringhold_config::ForwardedHeader;
 
 use super::{AddressError, AddressList};
 
 /// The most proxies that a request passes.
 const MAX_HOPS: usize = 32;
-
-/// Which header trusted proxies write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ForwardedHeader {
-    /// `X-Forwarded-For: client, proxy, ...`
-    #[default]
-    XForwardedFor,
-    /// `Forwarded: for=client, for=proxy, ...` (RFC 7239)
-    Forwarded,
-}
-
-impl ForwardedHeader {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::XForwardedFor => "x-forwarded-for",
-            Self::Forwarded => "forwarded",
-        }
-    }
-}
 
 /// The proxies in front of this node: certain addresses, never all.
 #[derive(Clone, Debug)]
