@@ -3,7 +3,9 @@
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::support::nobody;
 use crate::{ringhold, run};
@@ -21,12 +23,12 @@ impl Drop for Running {
 }
 
 /// Waits until something listens at `address`, which must be before `process` ends.
-fn wait_until_listening(address: SocketAddr, process: &mut Child) {
+async fn wait_until_listening(address: SocketAddr, process: &mut Child) {
     let deadline = Instant::now() + DEADLINE;
     while TcpStream::connect(address).is_err() {
         assert_eq!(process.try_wait().unwrap(), None, "it has ended");
         assert!(Instant::now() < deadline, "nothing listens at {address}");
-        std::thread::sleep(Duration::from_millis(20));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -40,7 +42,7 @@ async fn a_node_outlives_the_readers_of_its_output_and_of_its_log() {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut node = Running(child);
     drop((node.0.stdout.take(), node.0.stderr.take()));
-    wait_until_listening(address, &mut node.0);
+    wait_until_listening(address, &mut node.0).await;
     // By the time that it is ready it has logged that the other member is not there, and said that it is ready.
     let ready = ["status", "--json", "--node", &address.to_string()].map(str::to_owned);
     let deadline = Instant::now() + DEADLINE;
