@@ -132,9 +132,15 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Mistake {
-    /// `key`, given at `place`, is no setting.
+    /// `key` of the file `place` is no setting.
     pub(crate) fn unknown(place: &str, key: &str) -> Self {
         let hint = format!("the nearest is {}", nearest_key(key));
+        Self::Unknown { place: place.into(), key: shortened(key), hint }
+    }
+
+    /// `key`, given as text at `place`, is no setting.
+    pub(crate) fn unknown_text(place: &str, key: &str) -> Self {
+        let hint = format!("the nearest is {}", nearest_text_key(key));
         Self::Unknown { place: place.into(), key: shortened(key), hint }
     }
 }

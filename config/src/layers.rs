@@ -127,7 +127,7 @@ impl Layer {
                 continue;
             };
             if !layer.set(key.trim(), value.trim().into()) {
-                mistakes.push(Mistake::unknown(COMMAND_LINE, key.trim()));
+                mistakes.push(Mistake::unknown_text(COMMAND_LINE, key.trim()));
             }
         }
         layer

@@ -284,7 +284,7 @@ pub(crate) const SETTINGS: &[Setting<Config>] = &[
     Setting::new(
         "limits.max_connections",
         &At(Count(1..=1_000_000), |c: &mut Config| &mut c.limits.max_connections),
-        "Client connections at once; more wait to be accepted.",
+        "Client connections at once. One more is answered 503 `overloaded` and closed; members and health checks still get in.",
     ),
     Setting::new(
         "limits.max_header_bytes",

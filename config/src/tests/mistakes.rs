@@ -13,6 +13,11 @@ fn unknown_keys_name_the_place_and_the_nearest() {
         wrong("[cluster]\npeer_timout = \"1s\"\n"),
         "ring.toml: cluster.peer_timout is not a setting; the nearest is cluster.peer_timeout"
     );
+    // Listeners are one key outside of a file.
+    assert_eq!(
+        wrong_override("listener.address=127.0.0.1:9999"),
+        "--set: listener.address is not a setting; the nearest is listener"
+    );
     assert_eq!(
         wrong("[cluster]\nmax_bytes = \"1GiB\"\n"),
         "ring.toml: cluster.max_bytes is not a setting; the nearest is store.max_bytes"

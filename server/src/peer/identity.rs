@@ -88,7 +88,7 @@ impl Identity {
         self.max_object_bytes.saturating_mul(4).clamp(AT_LEAST, u32::MAX as usize)
     }
 
-    pub(super) const fn clock(&self) -> &Clock {
+    pub(crate) const fn clock(&self) -> &Clock {
         &self.clock
     }
 }

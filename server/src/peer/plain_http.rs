@@ -110,8 +110,12 @@ impl PlainHttp {
     pub(super) async fn probe(&self, trace: &Trace) -> Result<ProbeAnswer, Failed> {
         let mut request = http::Request::new(Full::default());
         *request.uri_mut() = http::Uri::from_static("/readyz");
-        let (parts, _) = self.exchange(request, MAX_PROBLEM_BYTES, trace).await?;
+        let (parts, body) = self.exchange(request, MAX_PROBLEM_BYTES, trace).await?;
+        let answer =
+            Answer { status: parts.status, headers: &parts.headers, body, now: self.identity.clock().now() };
         let state = match parts.status {
+            // Many a server that is no member answers every path with 200, or with 503.
+            status if !answer.is_of_member() => return Err(not_a_member(status)),
             StatusCode::OK => MemberState::Ready,
             StatusCode::SERVICE_UNAVAILABLE => MemberState::Starting,
             status => return Err(not_a_member(status)),
@@ -229,8 +233,7 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     fn into_result(self, operation: &Operation, limit: usize) -> Result<Result<Outcome, Refusal>, Failed> {
-        let is_problem = self.is_problem();
-        if !is_problem && !self.headers.contains_key(MEMBER) {
+        if !self.is_of_member() {
             return Err(not_a_member(self.status));
         }
         let outcome = match (operation, self.status) {
@@ -268,6 +271,10 @@ impl Answer<'_> {
             }
             status => return Err(Failed::sent(format!("it answered with status {status}: {detail}"))),
         })
+    }
+
+    fn is_of_member(&self) -> bool {
+        self.is_problem() || self.headers.contains_key(MEMBER)
     }
 
     fn is_problem(&self) -> bool {

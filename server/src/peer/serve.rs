@@ -27,6 +27,7 @@ use super::outbox::{Outbox, SMALL_LIMIT};
 use super::reply::{self, Reply};
 use super::{Identity, MemberState};
 use crate::object::{Operation, Outcome, Refusal};
+use crate::telemetry::Gate;
 
 /// How long the other side may take for its `HELLO`.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +37,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How long the other side may take to end the stream after `GOAWAY`.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+static OTHER_RING: Gate = Gate::new();
 
 /// What a stream leads to.
 pub trait Handler: Send + Sync + 'static {
@@ -116,7 +119,9 @@ where
     let remote = handshake::answer(&mut stream, &mut buffer, &identity).await?;
     if remote.ring_id != identity.ring_id() {
         let (member, theirs, ours) = (&remote.member, remote.ring_id, identity.ring_id());
-        tracing::warn!(%member, %theirs, %ours, "a member with another ring opened a stream");
+        if let Some(more) = OTHER_RING.pass(identity.clock().now()) {
+            tracing::warn!(%member, %theirs, %ours, more, "a member with another ring opened a stream");
+        }
     }
     let member = remote.member.clone();
     let outbox = Outbox::new(remote.assembly_bytes);

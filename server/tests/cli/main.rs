@@ -4,6 +4,7 @@
 mod commands;
 mod exits;
 mod files;
+mod nodes;
 #[allow(dead_code, reason = "the client's tests use more of it")]
 #[path = "../../../client/tests/client/support.rs"]
 mod support;

@@ -170,7 +170,8 @@ async fn a_plain_member_is_probed_by_its_readiness() {
     let ready = Arc::new(Mutex::new(200));
     let status = Arc::clone(&ready);
     let (member, _) = server(move |_, path| match path {
-        "/readyz" => answer(*status.lock(), &[], ""),
+        "/readyz" if *status.lock() == 200 => answer(200, &[OURS], "ready\n"),
+        "/readyz" => problem(*status.lock(), "not-ready", "it drains"),
         _ => problem(404, "not-found", ""),
     })
     .await;
@@ -180,6 +181,15 @@ async fn a_plain_member_is_probed_by_its_readiness() {
     assert_eq!(peers.probe(&member, PATIENCE).await.unwrap().state, MemberState::Starting);
     *ready.lock() = 404;
     assert!(peers.probe(&member, PATIENCE).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_member_is_not_ready_whatever_it_answers() {
+    for status in [200, 503] {
+        let (member, _) = server(move |_, _| answer(status, &[], "welcome")).await;
+        let error = peers().probe(&member, PATIENCE).await.unwrap_err();
+        assert!(error.to_string().contains("not a member of this ring"), "{status}: {error}");
+    }
 }
 
 #[tokio::test]
