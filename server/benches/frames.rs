@@ -18,7 +18,7 @@ use ringhold_server::object::{Conditions, ContentType, Object, Operation, Outcom
 use ringhold_server::peer::frame::{self, Kind};
 use ringhold_server::peer::message::{decode_request, encode_request};
 use ringhold_server::peer::reply::{self, Reply};
-use ringhold_server::peer::{Handler, Identity, MemberState, PROTOCOL, Peers, Request, Tcp, serve};
+use ringhold_server::peer::{Channel, Handler, Identity, MemberState, PROTOCOL, Peers, Request, Tcp, serve};
 use tokio_util::sync::CancellationToken;
 
 fn main() {
@@ -126,7 +126,7 @@ async fn answering_member(bytes: usize) -> MemberAddress {
             let (identity, handler) = (Arc::clone(&identity), Arc::clone(&handler));
             tokio::spawn(async move {
                 let stream = TokioIo::new(hyper::upgrade::on(request).await.unwrap());
-                let _ = serve(stream, handler, identity, CancellationToken::new()).await;
+                let _ = serve(stream, handler, identity, Channel::Plain, CancellationToken::new()).await;
             });
             let response = Response::builder()
                 .status(StatusCode::SWITCHING_PROTOCOLS)

@@ -16,7 +16,7 @@ use crate::http::report::{MemberReport, NodeStatus};
 use crate::http::{AcceptMember, App};
 use crate::membership::Membership;
 use crate::owner::Owner;
-use crate::peer::{ClusterNameError, Identity, MemberState, Peers, Tcp};
+use crate::peer::{Channel, ClusterNameError, Identity, MemberState, Peers, Tcp};
 use crate::routing::Objects;
 use crate::status::Status;
 use crate::store::Store;
@@ -163,7 +163,8 @@ impl Node {
         let accept_member: AcceptMember = Arc::new(move |stream| {
             let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
             tasks.spawn(async move {
-                if let Err(error) = crate::peer::serve(stream, objects, identity, stop).await {
+                if let Err(error) = crate::peer::serve(stream, objects, identity, Channel::Plain, stop).await
+                {
                     warn!(%error, "a member's stream ended");
                 }
             });

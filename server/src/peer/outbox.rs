@@ -14,6 +14,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 
 use super::frame::{self, CHUNK_BYTES, HEADER_BYTES, Kind, WINDOW_BYTES};
+use super::macs::FrameWriter;
+use crate::security::stream::Tag;
 
 /// Bytes of small frames that may wait; who has more waits outside.
 pub(super) const SMALL_LIMIT: usize = 1 << 20;
@@ -31,6 +33,8 @@ const KEPT_CAPACITY: usize = 256 << 10;
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
+    /// Until the writing loop takes it.
+    frames: Mutex<Option<FrameWriter>>,
     /// Bytes of small frames that the transport has taken, since the stream began.
     written: AtomicU64,
     wake: Notify,
@@ -40,6 +44,8 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct Queue {
     small: Vec<u8>,
+    /// The room behind each frame of `small`, for its MAC.
+    tag_bytes: usize,
     /// Bytes of small frames before `small`, since the stream began.
     base: u64,
     active: VecDeque<Value>,
@@ -101,10 +107,12 @@ pub(super) struct Load {
 pub(super) struct Closed;
 
 impl Outbox {
-    /// An outbox towards a side that puts together at most `assembly_bytes` of values.
-    pub(super) fn new(assembly_bytes: usize) -> Self {
+    /// An outbox towards a side that puts together at most `assembly_bytes` of values. Its frames leave through
+    /// `frames`.
+    pub(super) fn new(assembly_bytes: usize, frames: FrameWriter) -> Self {
         let queue = Queue {
             small: Vec::new(),
+            tag_bytes: frames.tag_bytes(),
             base: 0,
             active: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -112,7 +120,8 @@ impl Outbox {
             phase: Phase::Open,
             writing: false,
         };
-        Self { queue: queue.into(), written: AtomicU64::new(0), wake: Notify::new(), room: Notify::new() }
+        let (queue, frames) = (queue.into(), Some(frames).into());
+        Self { queue, frames, written: AtomicU64::new(0), wake: Notify::new(), room: Notify::new() }
     }
 
     /// Puts a frame whose payload `fill` appends; a value that `fill` returns follows in pieces.
@@ -128,7 +137,7 @@ impl Outbox {
         }
         let start = queue.small.len();
         let mut value = None;
-        frame::put(&mut queue.small, kind, id, |payload| value = fill(payload));
+        queue.put(kind, id, |payload| value = fill(payload));
         let ticket =
             Ticket { id, start: queue.base + start as u64, end: queue.base + queue.small.len() as u64 };
         if let Some(bytes) = value {
@@ -204,7 +213,7 @@ impl Outbox {
         if let Some(at) = start.checked_sub(queue.base) {
             frame::void(&mut queue.small, usize::try_from(at).unwrap_or(usize::MAX));
         } else if queue.phase == Phase::Open {
-            frame::put(&mut queue.small, Kind::Cancel, ticket.id, |_| {});
+            queue.put(Kind::Cancel, ticket.id, |_| {});
             self.wake.notify_one();
         }
         queue.promote();
@@ -245,6 +254,7 @@ impl Outbox {
             queue.active.clear();
             queue.waiting.clear();
             last(&mut queue.small);
+            queue.make_room();
         }
         drop(queue);
         self.finish();
@@ -259,6 +269,7 @@ impl Outbox {
 
     /// Writes until the outbox is finished or closed, or the transport fails.
     pub(super) async fn write_to<W: AsyncWrite + Unpin>(&self, transport: &mut W) -> std::io::Result<()> {
+        let Some(mut frames) = self.frames.lock().take() else { return Ok(()) };
         let mut batch = Batch::default();
         let _end = WritingEnds(self);
         loop {
@@ -273,6 +284,7 @@ impl Outbox {
             match (taken, phase) {
                 (true, _) => {
                     self.nudge();
+                    batch.seal(&mut frames);
                     batch.write_to(transport, &self.written).await?;
                 }
                 (false, Phase::Finishing) => return transport.shutdown().await,
@@ -292,6 +304,17 @@ impl Drop for WritingEnds<'_> {
 }
 
 impl Queue {
+    /// Appends a small frame.
+    fn put(&mut self, kind: Kind, id: u64, fill: impl FnOnce(&mut Vec<u8>)) {
+        frame::put(&mut self.small, kind, id, fill);
+        self.make_room();
+    }
+
+    /// For the MAC of the frame that was appended. It is made when the frame leaves; until then the frame may change.
+    fn make_room(&mut self) {
+        self.small.resize(self.small.len() + self.tag_bytes, 0);
+    }
+
     /// Whether what was not written by now never will be.
     fn will_write_no_more(&self) -> bool {
         self.phase == Phase::Closed && !self.writing
@@ -335,7 +358,11 @@ impl Queue {
             }
             looked_at = 0;
             let piece = value.bytes.slice(value.sent..value.sent + length);
-            batch.pieces.push((frame::header(Kind::Body, value.id, length), piece));
+            batch.pieces.push(Piece {
+                header: frame::header(Kind::Body, value.id, length),
+                piece,
+                tag: None,
+            });
             value.sent += length;
             value.credit -= length;
             if value.sent < value.bytes.len() {
@@ -355,7 +382,15 @@ impl Queue {
 struct Batch {
     small: Vec<u8>,
     base: u64,
-    pieces: Vec<([u8; HEADER_BYTES], Bytes)>,
+    pieces: Vec<Piece>,
+}
+
+/// A part of a large value: one frame.
+#[derive(Debug)]
+struct Piece {
+    header: [u8; HEADER_BYTES],
+    piece: Bytes,
+    tag: Option<Tag>,
 }
 
 impl Batch {
@@ -365,13 +400,23 @@ impl Batch {
         self.pieces.clear();
     }
 
+    /// Makes the MACs, in the order in which the frames leave.
+    fn seal(&mut self, frames: &mut FrameWriter) {
+        frames.seal_all(&mut self.small);
+        for Piece { header, piece, tag } in &mut self.pieces {
+            *tag = frames.seal(header, piece);
+        }
+    }
+
     async fn write_to<W: AsyncWrite + Unpin>(
         &self,
         transport: &mut W,
         written: &AtomicU64,
     ) -> std::io::Result<()> {
-        let mut slices = [IoSlice::new(&[]); 1 + 2 * PIECES_PER_WRITE];
-        let parts = self.pieces.iter().flat_map(|(header, piece)| [&header[..], &piece[..]]);
+        let mut slices = [IoSlice::new(&[]); 1 + 3 * PIECES_PER_WRITE];
+        let parts = self.pieces.iter().flat_map(|Piece { header, piece, tag }| {
+            [Some(&header[..]), Some(&piece[..]), tag.as_ref().map(|tag| &tag[..])].into_iter().flatten()
+        });
         for (slice, part) in slices.iter_mut().zip(std::iter::once(&self.small[..]).chain(parts)) {
             *slice = IoSlice::new(part);
         }

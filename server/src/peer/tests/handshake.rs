@@ -11,7 +11,7 @@ use crate::peer::{HandshakeError, Hello};
 fn served(pipe: usize) -> (Raw<DuplexStream>, JoinHandle<Result<(), ServeError>>) {
     let (near, far_end) = tokio::io::duplex(pipe);
     let memory = Arc::new(Memory::default());
-    let serving = serve(far_end, memory, identity("127.0.0.1:2"), CancellationToken::new());
+    let serving = serve(far_end, memory, identity("127.0.0.1:2"), Channel::Plain, CancellationToken::new());
     (Raw::new(near), tokio::spawn(serving))
 }
 
@@ -58,7 +58,7 @@ async fn another_member_at_the_address_is_refused() {
     let mut raw = Raw::new(far_end);
     let (asked_for, found) = (address("127.0.0.1:3"), far());
     let (connection, ()) = tokio::join!(
-        Connection::start(near, Default::default(), identity("127.0.0.1:1"), &asked_for),
+        Connection::start(near, Default::default(), identity("127.0.0.1:1"), &asked_for, &Channel::Plain),
         raw.answer_hello(&found)
     );
     let error = connection.unwrap_err();
@@ -101,7 +101,7 @@ async fn an_answer_to_nothing_ends_the_stream() {
     let mut raw = Raw::new(far_end);
     let member = far();
     let (connection, ()) = tokio::join!(
-        Connection::start(near, Default::default(), identity("127.0.0.1:1"), &member),
+        Connection::start(near, Default::default(), identity("127.0.0.1:1"), &member, &Channel::Plain),
         raw.answer_hello(&member)
     );
     let connection = connection.unwrap();
