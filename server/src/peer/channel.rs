@@ -21,7 +21,7 @@ pub enum Channel {
 
 /// What both ends of a TLS connection, and nobody else, know of it (RFC 5705).
 #[derive(Clone, PartialEq, Eq)]
-pub struct Exported([u8; EXPORTED_BYTES]);
+pub struct Exported(pub(super) [u8; EXPORTED_BYTES]);
 
 impl Channel {
     /// The channel of a TLS connection whose handshake is over, on either side of it.

@@ -48,8 +48,9 @@ impl FrameWriter {
     pub(super) fn seal_all(&mut self, frames: &mut [u8]) {
         let Some(sealer) = &mut self.0 else { return };
         let mut rest = frames;
-        while let Some((frame, behind)) = std::mem::take(&mut rest).split_at_mut_checked(frame::length(rest))
-        {
+        loop {
+            let length = frame::length(rest);
+            let Some((frame, behind)) = rest.split_at_mut_checked(length) else { return };
             let Some((tag, behind)) = behind.split_first_chunk_mut::<TAG_BYTES>() else { return };
             *tag = sealer.seal(&[&*frame]);
             rest = behind;

@@ -84,7 +84,8 @@ async fn every_frame_that_may_not_come_ends_the_stream_with_the_reason() {
     let unannounced: (Kind, &[u8]) = (Kind::Body, b"piece");
     let empty: (Kind, &[u8]) = (Kind::Request, b"");
     let short: (Kind, &[u8]) = (Kind::Credit, b"abc");
-    for (kind, payload) in [hello, wrong_way, unannounced, empty, short] {
+    let late: (Kind, &[u8]) = (Kind::Proof, &[0; 32]);
+    for (kind, payload) in [hello, wrong_way, unannounced, empty, short, late] {
         let (mut raw, serving) = served(64 << 10);
         raw.ask_hello().await;
         raw.send(kind, 1, payload).await;

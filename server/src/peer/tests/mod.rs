@@ -6,6 +6,7 @@ mod fallback;
 mod handshake;
 mod limits;
 mod page;
+mod proof;
 mod properties;
 mod raw;
 mod requests;
