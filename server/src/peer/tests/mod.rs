@@ -10,6 +10,7 @@ mod proof;
 mod properties;
 mod raw;
 mod requests;
+mod tls;
 
 use std::collections::HashMap;
 use std::future::Future;
