@@ -1,6 +1,6 @@
 //! Frames of the member stream: 13 bytes of header, then a payload whose limit its kind sets.
 //!
-//! Pure functions over buffers; what the payloads mean is in `message` and `handshake`. Invariant: nothing read
+//! Pure functions over buffers; what the payloads mean is in `message`, `reply` and `hello`. Invariant: nothing read
 //! from a stream makes this side hold more than one frame of its kind's limit. The page for other
 //! implementations is `proto-docs/member-stream.md`; it and these constants say the same.
 

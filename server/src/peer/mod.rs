@@ -6,10 +6,11 @@
 //!
 //! - `frame`, `message`, `conditions`, `reply`, `hello`: the format, as pure functions; `proto-docs/member-stream.md` is its page.
 //! - `connect`, `channel`: TCP or TLS. `handshake`, `secrets`, `macs`: how members know each other, from `security`.
-//! - `outbox`: what is to be written, small frames before pieces of large values. `body`: what is being put together.
+//! - `outbox`, `batch`: what is to be written, small frames before pieces of large values. `body`: what is being put together.
 //! - `connection`: the asking end of a stream. `serve`: the answering end.
 //! - `dial`, `pool`: opening streams, keeping them, reopening them.
 
+mod batch;
 mod body;
 mod channel;
 mod conditions;

@@ -5,7 +5,6 @@
 //! byte was not handed to the transport is known to be unsent, and can still be withdrawn without a trace.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -13,21 +12,15 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 
-use super::frame::{self, CHUNK_BYTES, HEADER_BYTES, Kind, WINDOW_BYTES};
+use super::batch::{Batch, PIECES_PER_WRITE, Piece};
+use super::frame::{self, CHUNK_BYTES, Kind, WINDOW_BYTES};
 use super::macs::FrameWriter;
-use crate::security::stream::Tag;
 
 /// Bytes of small frames that may wait; who has more waits outside.
 pub(super) const SMALL_LIMIT: usize = 1 << 20;
 
-/// Pieces of large values in one write: small frames wait for no more than these.
-const PIECES_PER_WRITE: usize = 4;
-
 /// Large values that take turns; the others wait for one to be through.
 const MAX_ACTIVE: usize = 64;
-
-/// A write buffer that grew beyond this in a burst is given back.
-const KEPT_CAPACITY: usize = 256 << 10;
 
 /// What is to be written.
 #[derive(Debug)]
@@ -374,65 +367,5 @@ impl Queue {
         // Only now: a piece must not leave with the batch before its announcement.
         self.promote();
         !batch.small.is_empty() || !batch.pieces.is_empty()
-    }
-}
-
-/// What leaves together.
-#[derive(Debug, Default)]
-struct Batch {
-    small: Vec<u8>,
-    base: u64,
-    pieces: Vec<Piece>,
-}
-
-/// A part of a large value: one frame.
-#[derive(Debug)]
-struct Piece {
-    header: [u8; HEADER_BYTES],
-    piece: Bytes,
-    tag: Option<Tag>,
-}
-
-impl Batch {
-    fn clear(&mut self) {
-        self.small.clear();
-        self.small.shrink_to(KEPT_CAPACITY);
-        self.pieces.clear();
-    }
-
-    /// Makes the MACs, in the order in which the frames leave.
-    fn seal(&mut self, frames: &mut FrameWriter) {
-        frames.seal_all(&mut self.small);
-        for Piece { header, piece, tag } in &mut self.pieces {
-            *tag = frames.seal(header, piece);
-        }
-    }
-
-    async fn write_to<W: AsyncWrite + Unpin>(
-        &self,
-        transport: &mut W,
-        written: &AtomicU64,
-    ) -> std::io::Result<()> {
-        let mut slices = [IoSlice::new(&[]); 1 + 3 * PIECES_PER_WRITE];
-        let parts = self.pieces.iter().flat_map(|Piece { header, piece, tag }| {
-            [Some(&header[..]), Some(&piece[..]), tag.as_ref().map(|tag| &tag[..])].into_iter().flatten()
-        });
-        for (slice, part) in slices.iter_mut().zip(std::iter::once(&self.small[..]).chain(parts)) {
-            *slice = IoSlice::new(part);
-        }
-        let mut left = &mut slices[..];
-        let mut total = 0;
-        // Skips the empty slices in front.
-        IoSlice::advance_slices(&mut left, 0);
-        while !left.is_empty() && left.iter().any(|slice| !slice.is_empty()) {
-            let count = transport.write_vectored(left).await?;
-            if count == 0 {
-                return Err(std::io::ErrorKind::WriteZero.into());
-            }
-            total += count;
-            written.store(self.base + total.min(self.small.len()) as u64, Ordering::Release);
-            IoSlice::advance_slices(&mut left, count);
-        }
-        transport.flush().await
     }
 }

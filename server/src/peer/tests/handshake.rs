@@ -126,3 +126,50 @@ async fn something_that_does_not_speak_http_is_not_a_member() {
         "{error}"
     );
 }
+
+/// What was logged, for `tracing_subscriber`.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_logged_once_a_minute_for_each_member() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+    // One thread runs the test and everything that it starts.
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let nodes = [
+        Node::start_in("other", TcpListener::bind("127.0.0.1:0").await.unwrap()),
+        Node::start_in("other", TcpListener::bind("127.0.0.1:0").await.unwrap()),
+    ];
+    let us = identity("127.0.0.1:1");
+    let peers = Peers::new(Arc::clone(&us), Tcp);
+    let mut lines = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..5 {
+            for node in &nodes {
+                assert!(peers.execute(&node.address, &key("k"), &get(), PATIENCE).await.is_err());
+            }
+        }
+        us.clock().advance(Duration::from_secs(60));
+        let text = String::from_utf8(std::mem::take(&mut *log.0.lock())).unwrap();
+        lines.extend(text.lines().filter(|line| line.contains("no stream to a member")).map(str::to_owned));
+    }
+    let expected = [(0, "unlogged=0"), (1, "unlogged=0"), (0, "unlogged=4"), (1, "unlogged=4")];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, (node, unlogged)) in lines.iter().zip(expected) {
+        assert!(line.contains(&nodes[node].address.to_string()) && line.contains(unlogged), "{line}");
+        assert!(line.contains("belongs to cluster"), "{line}");
+    }
+}
