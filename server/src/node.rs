@@ -17,7 +17,7 @@ use crate::http::report::{MemberReport, NodeStatus};
 use crate::http::{AcceptMember, App};
 use crate::membership::Membership;
 use crate::owner::Owner;
-use crate::peer::{ClusterNameError, Identity, MemberState, Peers, Tcp};
+use crate::peer::{Channel, ClusterNameError, Identity, MemberState, Peers, Tcp};
 use crate::routing::Objects;
 use crate::status::Status;
 use crate::store::Store;
@@ -208,7 +208,7 @@ fn accept_member(
             return;
         };
         tasks.spawn(async move {
-            if let Err(error) = crate::peer::serve(stream, objects, identity, stop).await {
+            if let Err(error) = crate::peer::serve(stream, objects, identity, Channel::Plain, stop).await {
                 match STREAM_ENDED.pass(now) {
                     Some(more) => warn!(%error, more, "a member's stream ended"),
                     None => debug!(%error, "a member's stream ended"),

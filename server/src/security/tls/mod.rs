@@ -186,6 +186,9 @@ pub fn client_config(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    // Without it two TLS 1.2 connections can be made to share the secret that proofs between members are bound to
+    // (RFC 7627).
+    config.require_ems = true;
     Ok(config)
 }
 
