@@ -122,6 +122,67 @@ fn keystores_made_by_keytool_and_openssl_make_a_ring() {
     }
 }
 
+/// The four TLS cases of Repose (facts, tests 69 to 72), with stores made as its own were.
+#[test]
+fn the_keystores_of_repose_work_as_they_did() {
+    let shop = Workshop::new();
+    for name in ["server", "client", "bogus"] {
+        let subject = if name == "server" { "CN=localhost" } else { "CN=Stabby_the_Narwhal" };
+        shop.run(&format!(
+            "keytool -genkeypair -keyalg RSA -keysize 2048 -sigalg SHA256withRSA -storetype JKS -keystore {name}.jks \
+             -alias {name} -dname {subject} -storepass password -keypass password -validity 36500"
+        ));
+    }
+    for name in ["server", "client"] {
+        shop.run(&format!(
+            "keytool -importkeystore -srckeystore {name}.jks -srcstorepass password -destkeystore single.jks \
+             -deststoretype JKS -deststorepass password"
+        ));
+    }
+    let passwords = Passwords::one("password");
+    let open = |name: &str, alias| {
+        let store = shop.open(name, &passwords).unwrap();
+        (store.identity(Some(alias), &passwords, now()).unwrap(), store.trust().unwrap())
+    };
+    let (server, trust_server) = open("server.jks", "server");
+    let (client, trust_client) = open("client.jks", "client");
+    let (single, trust_single) = open("single.jks", "server");
+    let (other, _) = open("single.jks", "client");
+    let (bogus, _) = open("bogus.jks", "bogus");
+    let clock = Clock::manual(now());
+    // 69: no client certificate.
+    let bare = Arc::new(client_config(None, &trust_single, NameCheck::Required, &clock).unwrap());
+    connect(&bare, &tls(&single, &trust_single).current().server, "127.0.0.1").refused();
+    // 70: one store with both keys on both sides, whichever key each side takes.
+    between(&tls(&single, &trust_single), &tls(&single, &trust_single), "127.0.0.1").accepted();
+    between(&tls(&other, &trust_single), &tls(&single, &trust_single), "127.0.0.1").accepted();
+    // 71: keystore and truststore crossed.
+    between(&tls(&server, &trust_client), &tls(&client, &trust_server), "127.0.0.1").accepted();
+    // 72: two nodes with the same keystore.
+    between(&tls(&server, &trust_server), &tls(&server, &trust_server), "localhost").accepted();
+    between(&tls(&bogus, &trust_single), &tls(&single, &trust_single), "localhost").refused();
+}
+
+#[tokio::test]
+async fn a_connection_opens_over_a_real_stream() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let shared = Wanted::default().self_signed();
+    let node = tls(&shared, &pinned(&[&shared]));
+    let (near, far) = tokio::io::duplex(4096);
+    let name = server_name(&"10.0.0.2:9999".parse().unwrap()).unwrap();
+    let (opened, accepted) = tokio::join!(node.connector().connect(name, near), node.acceptor().accept(far));
+    let (mut opened, mut accepted) = (opened.unwrap(), accepted.unwrap());
+    opened.write_all(b"hello").await.unwrap();
+    opened.flush().await.unwrap();
+    let mut read = [0; 5];
+    accepted.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"hello");
+    let label = crate::security::stream::CHANNEL_LABEL;
+    let near = opened.get_ref().1.export_keying_material([0_u8; 32], label, None).unwrap();
+    let far = accepted.get_ref().1.export_keying_material([0_u8; 32], label, None).unwrap();
+    assert_eq!(near, far, "both sides have the channel that stream proofs are bound to");
+}
+
 #[test]
 fn a_server_and_a_client_store_that_hold_each_others_certificates_work() {
     // facts: test 71, keystore and truststore crossed
