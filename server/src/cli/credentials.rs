@@ -35,7 +35,8 @@ pub struct Credentials {
     #[arg(long, value_name = "FILE", global = true)]
     cert: Option<PathBuf>,
     /// The private key of --cert: PEM [default: the RINGHOLD_KEY variable]
-    #[arg(long, value_name = "FILE", global = true)]
+    // Commands have a `key` of their own.
+    #[arg(id = "private_key", long = "key", value_name = "FILE", global = true)]
     key: Option<PathBuf>,
     /// A keystore as nodes have it, JKS, PKCS#12 or PEM: show its certificate, believe whom it trusts [default: the
     /// RINGHOLD_KEYSTORE variable]

@@ -86,7 +86,7 @@ async fn stores_of_keytool_are_listed_and_checked() {
     assert!(short.stderr.contains("warning: it expires in 9 days"), "{short:?}");
 
     for (line, expected) in [
-        ("keystore check two.jks --password-file password", "one, two"),
+        ("keystore check two.jks --password-file password", "choose one by its alias"),
         ("keystore check two.jks --password-file password --alias two", "key password"),
         ("keystore check old.p12 --password-file password", "expired on"),
         ("keystore check ring.p12 --password-file key-password", "password is wrong"),
