@@ -3,6 +3,7 @@
 mod layering;
 mod mistakes;
 mod printing;
+mod protection;
 
 use std::path::{Path, PathBuf};
 

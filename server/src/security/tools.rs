@@ -162,6 +162,9 @@ pub fn keystore_create(create: &Create, now: Timestamp) -> Result<String, ToolEr
     }
     let mut text = format!("created {} ({})\n", create.path.display(), create.format);
     chain.iter().for_each(|certificate| describe(&mut text, "  ", certificate));
+    if create.format == Format::Pem && !trusted.is_empty() {
+        text.push_str("a PEM file cannot say that it trusts its authority: name that as tls.truststore\n");
+    }
     Ok(text)
 }
 
@@ -239,7 +242,7 @@ fn open_authority(
     if !certificate.is_authority() {
         return Err(ToolError::NotAnAuthority(path.to_owned()));
     }
-    let key = KeyPair::try_from(&key)?;
+    let key = KeyPair::try_from(&*key)?;
     Ok((Issuer::from_ca_cert_der(certificate.der(), key)?, certificate))
 }
 

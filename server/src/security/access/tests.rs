@@ -84,7 +84,7 @@ fn wrong_entries_are_named_with_what_would_be_right() {
 }
 
 fn behind_proxies(header: ForwardedHeader) -> Access {
-    let proxies = TrustedProxies { addresses: list(&["10.0.0.0/24"]), header };
+    let proxies = TrustedProxies::new(&["10.0.0.0/24"], header).unwrap();
     Access { proxies, ..access(&["192.0.2.0/24", "2001:db8::/32"]) }
 }
 
