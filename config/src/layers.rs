@@ -16,9 +16,23 @@ use crate::error::{ConfigError, Mistake};
 use crate::file;
 use crate::settings::{LISTENER, SETTINGS};
 
-/// Variables that begin with `RINGHOLD_` and are no settings: the file to load, the nodes that
-/// commands talk to, and the program to test.
-pub const IGNORED_VARIABLES: [&str; 3] = ["RINGHOLD_CONFIG", "RINGHOLD_NODES", "RINGHOLD_BIN"];
+/// Variables that begin with `RINGHOLD_` and are no settings: the file to load, the program to test, and for commands
+/// the nodes to talk to, whom to believe and what to show them.
+pub const IGNORED_VARIABLES: [&str; 13] = [
+    "RINGHOLD_CONFIG",
+    "RINGHOLD_BIN",
+    "RINGHOLD_NODES",
+    "RINGHOLD_CACERT",
+    "RINGHOLD_CERT",
+    "RINGHOLD_KEY",
+    "RINGHOLD_KEYSTORE",
+    "RINGHOLD_KEYSTORE_PASSWORD_FILE",
+    "RINGHOLD_KEYSTORE_PASSWORD",
+    "RINGHOLD_KEY_ALIAS",
+    "RINGHOLD_SECRET_FILE",
+    "RINGHOLD_TOKEN_FILE",
+    "RINGHOLD_TOKEN",
+];
 
 /// The largest configuration file, in bytes.
 const MAX_FILE_BYTES: usize = 1 << 20;

@@ -19,6 +19,8 @@ const TOOLS: &[Tool] = &[
     Tool { command: "bash", package: "bash" },
     Tool { command: "curl", package: "curl" },
     Tool { command: "git", package: "git" },
+    Tool { command: "keytool", package: "default-jre-headless" },
+    Tool { command: "openssl", package: "openssl" },
 ];
 
 /// Makes sure that every tool is here.
