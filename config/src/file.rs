@@ -8,8 +8,10 @@ use zeroize::Zeroizing;
 /// The content of `path`, or nothing when it has more than `limit` bytes; overwritten in memory when dropped.
 pub(crate) fn read(path: &Path, limit: usize) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
     let file = std::fs::File::open(path)?;
-    // The full size at once: a buffer that grows leaves unzeroed copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(limit.saturating_add(1)));
+    // The full size at once: a buffer that grows leaves copies behind. What has no size is a pipe or a device.
+    let size = file.metadata()?.len();
+    let expected = usize::try_from(size).ok().filter(|size| (1..limit).contains(size)).unwrap_or(limit);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(expected.saturating_add(1)));
     file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes).filter(|bytes| bytes.len() <= limit))
 }

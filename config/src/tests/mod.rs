@@ -4,6 +4,7 @@ mod layering;
 mod mistakes;
 mod printing;
 mod protection;
+mod secrecy;
 
 use std::path::{Path, PathBuf};
 
