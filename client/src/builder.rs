@@ -1,12 +1,13 @@
-//! How a client is made: which nodes, and its limits.
+//! How a client is made: which nodes, how they are reached, what is shown to them, and its limits.
 
 use std::fmt::Display;
 use std::time::Duration;
 
+use crate::bearer::BearerToken;
 use crate::failover::Failover;
-use crate::node::Nodes;
-use crate::transport::Transport;
-use crate::{Client, NodeUrl, NodeUrlError};
+use crate::node::{Nodes, Scheme};
+use crate::transport::{Transport, TransportOptions};
+use crate::{Client, NodeUrl, NodeUrlError, TlsConfig, TlsConfigError};
 
 /// The most nodes a client knows; a ring has no more members.
 const MAX_NODES: usize = 1024;
@@ -19,6 +20,9 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     rest: Duration,
     max_object_bytes: usize,
+    tls: Option<TlsConfig>,
+    // An unusable token is told when the client is built.
+    bearer: Option<Option<BearerToken>>,
 }
 
 /// Why a client cannot be made.
@@ -37,6 +41,26 @@ pub enum BuildError {
     /// A timeout of nothing.
     #[error("the timeout is zero; give at least a millisecond")]
     ZeroTimeout,
+    /// A node over TLS, and nothing said of whom to trust.
+    #[error(
+        "{0} is to be reached over TLS, and nothing is said of whom to trust; give a TLS configuration (--cacert, \
+         --keystore or --secret-file on the command line)"
+    )]
+    HttpsWithoutTls(NodeUrl),
+    /// A node without TLS beside a TLS configuration.
+    #[error(
+        "{0} would be reached without TLS although TLS is configured; write https://, or leave the TLS configuration \
+         away"
+    )]
+    HttpWithTls(NodeUrl),
+    /// Not a token.
+    #[error(
+        "the bearer token is none: 1 to 1024 letters, digits and - . _ ~ + / = (RFC 6750), nothing before or behind it"
+    )]
+    BadToken,
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsConfigError),
     /// The HTTP library failed to start.
     #[error("the HTTP client could not be made: {0}")]
     Http(String),
@@ -50,6 +74,8 @@ impl Default for ClientBuilder {
             connect_timeout: Duration::from_secs(1),
             rest: Duration::from_secs(2),
             max_object_bytes: 64 << 20,
+            tls: None,
+            bearer: None,
         }
     }
 }
@@ -92,12 +118,30 @@ impl ClientBuilder {
         self
     }
 
+    /// Reaches every node over TLS: `host:port` then means `https://host:port`, and an `http://` node is an error, so
+    /// that no fail-over ever leaves TLS.
+    #[must_use]
+    pub fn tls(mut self, tls: impl Into<TlsConfig>) -> Self {
+        self.tls = Some(tls.into());
+        self
+    }
+
+    /// Shows every node this bearer token. Without TLS whoever listens can read and use it.
+    #[must_use]
+    pub fn bearer_token(mut self, token: impl AsRef<str>) -> Self {
+        self.bearer = Some(BearerToken::new(token.as_ref()));
+        self
+    }
+
     /// The client. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`BuildError`] for a bad node, no node, or a timeout of zero.
+    /// [`BuildError`] for a bad node, no node, a timeout of zero, a node that does not fit the TLS configuration, or a
+    /// text that is no bearer token.
     pub fn build(self) -> Result<Client, BuildError> {
-        let nodes: Vec<NodeUrl> = self.nodes.iter().map(|node| node.parse()).collect::<Result<_, _>>()?;
+        let unsaid = if self.tls.is_some() { Scheme::Https } else { Scheme::Http };
+        let nodes = self.nodes.iter().map(|node| NodeUrl::parse(node, unsaid));
+        let nodes: Vec<NodeUrl> = nodes.collect::<Result<_, _>>()?;
         match nodes.len() {
             0 => return Err(BuildError::NoNodes),
             1..=MAX_NODES => {}
@@ -107,8 +151,17 @@ impl ClientBuilder {
             return Err(BuildError::ZeroTimeout);
         }
         let connect_timeout = self.connect_timeout.min(self.timeout);
-        let transport = Transport::new(connect_timeout, self.max_object_bytes)
-            .map_err(|error| BuildError::Http(error.to_string()))?;
+        if let Some(node) = nodes.iter().find(|node| node.scheme() != unsaid) {
+            return Err(match unsaid {
+                Scheme::Http => BuildError::HttpsWithoutTls(node.clone()),
+                Scheme::Https => BuildError::HttpWithTls(node.clone()),
+            });
+        }
+        let bearer = self.bearer.map(|token| token.ok_or(BuildError::BadToken)).transpose()?;
+        let tls = self.tls.map_or_else(TlsConfig::believing_nobody, Ok)?;
+        let max_object_bytes = self.max_object_bytes;
+        let options = TransportOptions { connect_timeout, max_object_bytes, tls, bearer };
+        let transport = Transport::new(options).map_err(|error| BuildError::Http(error.to_string()))?;
         let nodes = Nodes::new(nodes, self.rest);
         Ok(Client::over(Failover { nodes, transport, timeout: self.timeout }))
     }
@@ -132,5 +185,32 @@ mod tests {
         ));
         let many = (0..=MAX_NODES).map(|index| format!("n{index}:1"));
         assert!(matches!(error(Client::builder().nodes(many)), BuildError::TooManyNodes(1025)));
+    }
+
+    #[test]
+    fn tls_is_for_every_node_or_for_none() {
+        let tls = || TlsConfig::believing_nobody().unwrap();
+        assert!(matches!(
+            error(Client::builder().nodes(["a:1", "https://b:2"])),
+            BuildError::HttpsWithoutTls(node) if node.as_str() == "https://b:2"
+        ));
+        assert!(matches!(
+            error(Client::builder().nodes(["a:1", "http://b:2"]).tls(tls())),
+            BuildError::HttpWithTls(node) if node.as_str() == "http://b:2"
+        ));
+        let client = Client::builder().nodes(["a:1"]).tls(tls()).build().unwrap();
+        assert!(format!("{client:?}").contains("https://a:1"), "a bare address is reached over TLS");
+    }
+
+    #[test]
+    fn a_token_is_checked_and_never_shown() {
+        let builder = || Client::builder().nodes(["a:1"]);
+        for token in ["", " x", "hunter2\r\nx-evil: 1", "hünter2", &"x".repeat(1025)] {
+            let error = error(builder().bearer_token(token));
+            assert!(matches!(error, BuildError::BadToken) && !error.to_string().contains("nter2"), "{error}");
+        }
+        let builder = builder().bearer_token("hunter2+/=");
+        let shown = format!("{builder:?} {:?}", builder.clone().build().unwrap());
+        assert!(shown.contains("***") && !shown.contains("hunter2"), "{shown}");
     }
 }

@@ -36,6 +36,10 @@
 //! unconditional DELETE are repeated on the next node; a PATCH and a write under a [`Condition`] are not, because the
 //! second run may do harm: they end with [`Error::OutcomeUnknown`].
 //!
+//! # TLS
+//! [`ClientBuilder::tls`] takes a [`TlsConfig`]: PEM files, or a ready [`rustls::ClientConfig`]. Then every node is
+//! reached over TLS, and a node whose certificate is not trusted is not sent a byte of the request.
+//!
 //! # Large values
 //! [`Client::get`] holds at most [`ClientBuilder::max_object_bytes`]; [`Client::get_stream`] and [`Value::reader`] move
 //! values of any size in little memory.
@@ -44,6 +48,7 @@
 //! [`Client`] has the operations; a fail-over asks nodes in order through a transport, which alone knows HTTP.
 //! Patches are types ([`Counter`], [`SetPatch`], ...) that know their document and their answer.
 
+mod bearer;
 mod builder;
 mod call;
 mod client;
@@ -56,6 +61,7 @@ mod patch;
 mod payload;
 mod reports;
 mod stream;
+mod tls;
 mod transport;
 
 pub use builder::{BuildError, ClientBuilder};
@@ -71,6 +77,7 @@ pub use patch::{
 pub use payload::Value;
 pub use reports::{ClusterReport, Location, MemberHealth, MemberReport, StoreReport};
 pub use stream::ObjectStream;
+pub use tls::{TlsConfig, TlsConfigBuilder, TlsConfigError};
 
 /// The address of a member, the time to live of an object, the version behind an entity tag.
 pub use ringhold_ring::{MemberAddress, Ttl, Version};

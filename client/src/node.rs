@@ -12,21 +12,33 @@ use std::time::Duration;
 use reqwest::Url;
 use tokio::time::Instant;
 
-/// The base URL of a node: `http://host:port`, with a path in front of `/objects` if a proxy needs one.
+/// The base URL of a node: `http://host:port` or `https://host:port`, with a path in front of `/objects` if a proxy
+/// needs one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeUrl(Box<str>);
+
+/// Whether a node is reached over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
 
 /// Why a text is not a node's URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NodeUrlError {
     /// Not a URL and not `host:port`.
-    #[error("\"{0}\" is not a node; write http://host:port or host:port, for example 127.0.0.1:9999")]
+    #[error(
+        "\"{0}\" is not a node; write http://host:port, https://host:port or host:port, for example 127.0.0.1:9999"
+    )]
     Malformed(String),
     /// A scheme that this client does not speak.
-    #[error("\"{0}\" is not an http:// URL; this client speaks plain HTTP")]
+    #[error("\"{0}\" is neither an http:// nor an https:// URL; this client speaks no other protocol")]
     UnknownScheme(String),
     /// A query, a fragment or a user name.
-    #[error("\"{0}\" holds more than a node's address; write http://host:port, nothing behind it")]
+    #[error(
+        "\"{0}\" holds more than a node's address; write http://host:port or https://host:port, nothing behind it"
+    )]
     TooMuch(String),
 }
 
@@ -43,15 +55,13 @@ impl NodeUrl {
     }
 }
 
-impl FromStr for NodeUrl {
-    type Err = NodeUrlError;
-
-    fn from_str(text: &str) -> Result<Self, NodeUrlError> {
+impl NodeUrl {
+    /// The node that `text` names; `unsaid` is how `host:port` is reached.
+    pub(crate) fn parse(text: &str, unsaid: Scheme) -> Result<Self, NodeUrlError> {
         let malformed = || NodeUrlError::Malformed(text.into());
-        let url = match text.split_once("://") {
-            Some(("http" | "HTTP", rest)) => {
-                Url::parse(&format!("http://{rest}")).map_err(|_| malformed())?
-            }
+        let (scheme, rest) = match text.split_once("://") {
+            Some(("http" | "HTTP", rest)) => (Scheme::Http, rest),
+            Some(("https" | "HTTPS", rest)) => (Scheme::Https, rest),
             Some(_) => return Err(NodeUrlError::UnknownScheme(text.into())),
             None => {
                 let (host, port) = text.rsplit_once(':').ok_or_else(malformed)?;
@@ -59,14 +69,37 @@ impl FromStr for NodeUrl {
                 if host.is_empty() || !is_port {
                     return Err(malformed());
                 }
-                Url::parse(&format!("http://{text}")).map_err(|_| malformed())?
+                (unsaid, text)
             }
         };
+        let url = Url::parse(&format!("{}{rest}", scheme.prefix())).map_err(|_| malformed())?;
         let bare = url.query().is_none() && url.fragment().is_none();
         if !bare || !url.username().is_empty() || url.password().is_some() {
             return Err(NodeUrlError::TooMuch(text.into()));
         }
         Ok(Self(url.as_str().trim_end_matches('/').into()))
+    }
+
+    pub(crate) fn scheme(&self) -> Scheme {
+        if self.0.starts_with(Scheme::Https.prefix()) { Scheme::Https } else { Scheme::Http }
+    }
+}
+
+impl Scheme {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Http => "http://",
+            Self::Https => "https://",
+        }
+    }
+}
+
+/// `host:port` is reached by plain HTTP here; a [`ClientBuilder`](crate::ClientBuilder) with TLS reads it otherwise.
+impl FromStr for NodeUrl {
+    type Err = NodeUrlError;
+
+    fn from_str(text: &str) -> Result<Self, NodeUrlError> {
+        Self::parse(text, Scheme::Http)
     }
 }
 
@@ -141,6 +174,8 @@ mod tests {
             assert_eq!(text.parse::<NodeUrl>().unwrap().as_str(), "http://127.0.0.1:9999", "{text}");
         }
         assert_eq!("[::1]:9999".parse::<NodeUrl>().unwrap().as_str(), "http://[::1]:9999");
+        assert_eq!("HTTPS://a:1/".parse::<NodeUrl>().unwrap().as_str(), "https://a:1");
+        assert_eq!(NodeUrl::parse("a:1", Scheme::Https).unwrap().as_str(), "https://a:1");
         assert_eq!("http://ring.local/a/".parse::<NodeUrl>().unwrap().as_str(), "http://ring.local/a");
     }
 
@@ -150,7 +185,7 @@ mod tests {
             let error = text.parse::<NodeUrl>().unwrap_err();
             assert!(error.to_string().contains("http://host:port"), "{text}: {error}");
         }
-        assert!(matches!("https://a:1".parse::<NodeUrl>(), Err(NodeUrlError::UnknownScheme(_))));
+        assert!(matches!("ftp://a:1".parse::<NodeUrl>(), Err(NodeUrlError::UnknownScheme(_))));
         for text in ["http://a:1?b", "http://a:1#b", "http://u:p@a:1"] {
             assert!(matches!(text.parse::<NodeUrl>(), Err(NodeUrlError::TooMuch(_))), "{text}");
         }

@@ -6,10 +6,13 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 
+use crate::bearer::BearerToken;
 use crate::call::{Answer, Body, Call, Take};
-use crate::{Error, NodeUrl, Problem};
+use crate::tls::{Cut, explain, is_end};
+use crate::{Error, NodeUrl, Problem, TlsConfig};
 
 /// How long a connection is kept for the next request.
 const IDLE: Duration = Duration::from_secs(5);
@@ -21,6 +24,15 @@ const MAX_IDLE_CONNECTIONS: usize = 256;
 pub(crate) struct Transport {
     http: reqwest::Client,
     max_object_bytes: usize,
+}
+
+/// What a transport is made of.
+#[derive(Debug)]
+pub(crate) struct TransportOptions {
+    pub connect_timeout: Duration,
+    pub max_object_bytes: usize,
+    pub tls: TlsConfig,
+    pub bearer: Option<BearerToken>,
 }
 
 /// Why there is no answer.
@@ -35,7 +47,10 @@ pub(crate) enum Failure {
 }
 
 impl Transport {
-    pub(crate) fn new(connect_timeout: Duration, max_object_bytes: usize) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(options: TransportOptions) -> Result<Self, reqwest::Error> {
+        let TransportOptions { connect_timeout, max_object_bytes, tls, bearer } = options;
+        let always: HeaderMap =
+            bearer.into_iter().map(|token| (AUTHORIZATION, token.into_header())).collect();
         let http = reqwest::Client::builder()
             // A sidecar on loopback is not reached through the proxy of the environment.
             .no_proxy()
@@ -47,6 +62,8 @@ impl Transport {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .tcp_nodelay(true)
+            .tls_backend_preconfigured(tls.into_rustls())
+            .default_headers(always)
             .user_agent(concat!("ringhold-client/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { http, max_object_bytes })
@@ -143,11 +160,21 @@ fn failure(error: &reqwest::Error, call: &Call) -> Failure {
     if error.is_builder() {
         return Failure::Final(Error::BadArgument(reason(error)));
     }
-    if error.is_connect() { Failure::NotSent(reason(error)) } else { Failure::Lost(reason(error)) }
+    match explain(error) {
+        Some(Cut { why, in_handshake: true }) => Failure::NotSent(why),
+        _ if error.is_connect() => Failure::NotSent(reason(error)),
+        _ => Failure::Lost(reason(error)),
+    }
 }
 
 /// The innermost cause: what the operating system or the protocol says, without the layers in between.
 pub(crate) fn reason(error: &reqwest::Error) -> String {
+    if let Some(cut) = explain(error) {
+        return cut.why;
+    }
+    if error.is_connect() && is_end(error) {
+        return "it closed the connection during the TLS handshake; is this a listener with TLS?".into();
+    }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

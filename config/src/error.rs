@@ -37,14 +37,14 @@ pub enum ConfigError {
         path: PathBuf,
     },
     /// It is not in the format that its name says.
-    #[error("{}: not valid {format}: {message}", path.display())]
+    #[error("{}: not valid {format}{place}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
         /// TOML or YAML.
         format: &'static str,
-        /// Where, and what was expected.
-        message: String,
+        /// Where in the file.
+        place: SyntaxPlace,
     },
     /// Settings that do not exist, have wrong values, or contradict each other.
     #[error(transparent)]
@@ -80,9 +80,33 @@ pub enum Mistake {
         /// What would be right.
         right: String,
     },
-    /// A `--set` that is not `section.key=value`.
-    #[error("--set {0}: write section.key=value, for example cluster.peer_timeout=2s")]
-    BadOverride(String),
+    /// A `--set` that is not `section.key=value`. What it is instead may be a secret.
+    #[error(
+        "--set number {number} has no \"=\": write section.key=value, for example cluster.peer_timeout=2s"
+    )]
+    BadOverride {
+        /// Which one, counted from 1.
+        number: usize,
+    },
+}
+
+/// Where a file stops being of its format, as far as the parser tells. Not what stands there: that may be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyntaxPlace(Option<(u64, u64)>);
+
+impl From<Option<(u64, u64)>> for SyntaxPlace {
+    fn from(line_and_column: Option<(u64, u64)>) -> Self {
+        Self(line_and_column)
+    }
+}
+
+impl fmt::Display for SyntaxPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some((line, column)) => write!(f, ": look at line {line}, column {column}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Mistakes {
@@ -108,9 +132,15 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Mistake {
-    /// `key`, given at `place`, is no setting.
+    /// `key` of the file `place` is no setting.
     pub(crate) fn unknown(place: &str, key: &str) -> Self {
         let hint = format!("the nearest is {}", nearest_key(key));
+        Self::Unknown { place: place.into(), key: shortened(key), hint }
+    }
+
+    /// `key`, given as text at `place`, is no setting.
+    pub(crate) fn unknown_text(place: &str, key: &str) -> Self {
+        let hint = format!("the nearest is {}", nearest_text_key(key));
         Self::Unknown { place: place.into(), key: shortened(key), hint }
     }
 }

@@ -3,8 +3,11 @@
 //! It answers what it could be taken for; what it should be, only its setting's kind knows.
 
 use std::fmt;
+use std::path::Path;
 
 use figment::value::Value;
+
+use crate::trust::MASK;
 
 /// The longest part of a value that a message repeats, in characters.
 const MAX_SHOWN: usize = 80;
@@ -14,12 +17,22 @@ const MAX_SHOWN: usize = 80;
 pub(crate) struct Given<'a> {
     pub(crate) value: &'a Value,
     pub(crate) is_text: bool,
+    /// Where relative paths count from; none: from where the process runs.
+    pub(crate) folder: Option<&'a Path>,
 }
 
 impl<'a> Given<'a> {
     /// The text that it is.
     pub(crate) fn text(self) -> Option<&'a str> {
         self.value.as_str()
+    }
+
+    /// What a message may say of a value that should have been a secret.
+    pub(crate) fn hidden(self) -> String {
+        match self.value {
+            Value::Empty(..) | Value::Dict(..) | Value::Array(..) => self.to_string(),
+            Value::String(..) | Value::Char(..) | Value::Bool(..) | Value::Num(..) => MASK.into(),
+        }
     }
 
     /// The whole number that it is.

@@ -3,23 +3,39 @@
 //!
 //! Nothing here knows what a value may be; keys of text layers are checked, because they have no structure.
 
-use std::io::Read;
+use std::fmt;
 use std::path::Path;
 
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use crate::error::{ConfigError, Mistake};
+use crate::file;
 use crate::settings::{LISTENER, SETTINGS};
 
-/// Variables that begin with `RINGHOLD_` and are no settings: the file to load, the nodes that
-/// commands talk to, and the program to test.
-pub const IGNORED_VARIABLES: [&str; 3] = ["RINGHOLD_CONFIG", "RINGHOLD_NODES", "RINGHOLD_BIN"];
+/// Variables that begin with `RINGHOLD_` and are no settings: the file to load, the program to test, and for commands
+/// the nodes to talk to, whom to believe and what to show them.
+pub const IGNORED_VARIABLES: [&str; 13] = [
+    "RINGHOLD_CONFIG",
+    "RINGHOLD_BIN",
+    "RINGHOLD_NODES",
+    "RINGHOLD_CACERT",
+    "RINGHOLD_CERT",
+    "RINGHOLD_KEY",
+    "RINGHOLD_KEYSTORE",
+    "RINGHOLD_KEYSTORE_PASSWORD_FILE",
+    "RINGHOLD_KEYSTORE_PASSWORD",
+    "RINGHOLD_KEY_ALIAS",
+    "RINGHOLD_SECRET_FILE",
+    "RINGHOLD_TOKEN_FILE",
+    "RINGHOLD_TOKEN",
+];
 
 /// The largest configuration file, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
+const MAX_FILE_BYTES: usize = 1 << 20;
 const PREFIX: &str = "RINGHOLD_";
 
 /// Name of the layer that `RINGHOLD_*` variables make.
@@ -28,7 +44,7 @@ pub(crate) const ENVIRONMENT: &str = "environment";
 pub(crate) const COMMAND_LINE: &str = "--set";
 
 /// Where a configuration comes from; a later field wins over an earlier one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sources<'a, E> {
     /// A TOML or YAML file, by its extension.
     pub file: Option<&'a Path>,
@@ -36,6 +52,13 @@ pub struct Sources<'a, E> {
     pub environment: E,
     /// `section.key=value`, as given to `--set`.
     pub overrides: &'a [String],
+}
+
+/// Shows the file alone: variables hold secrets.
+impl<E> fmt::Debug for Sources<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 /// Settings from one place.
@@ -70,12 +93,18 @@ impl Layer {
     /// The settings of a file.
     pub(crate) fn of_file(path: &Path) -> Result<Self, ConfigError> {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let parse = match extension {
-            "toml" => parse::<Toml>,
-            "yaml" | "yml" => parse::<Yaml>,
+        let settings = match extension {
+            "toml" => {
+                let text = read(path)?;
+                parse::<Toml>(path, &text, |error| error.span().map(|span| place_of(&text, span.start)))?
+            }
+            "yaml" | "yml" => {
+                let of = |location: serde_saphyr::Location| (location.line(), location.column());
+                parse::<Yaml>(path, &read(path)?, |error| error.location().map(of))?
+            }
             _ => return Err(ConfigError::UnknownFormat { path: path.into() }),
         };
-        Ok(Self { name: path.display().to_string(), settings: parse(path, &read(path)?)? })
+        Ok(Self { name: path.display().to_string(), settings })
     }
 
     /// The settings among the process' variables; `__` stands between section and key.
@@ -106,13 +135,13 @@ impl Layer {
     /// The settings of `section.key=value` texts; of two for one key the later wins.
     pub(crate) fn of_overrides(overrides: &[String], mistakes: &mut Vec<Mistake>) -> Self {
         let mut layer = Self { name: COMMAND_LINE.into(), settings: Dict::new() };
-        for text in overrides {
+        for (index, text) in overrides.iter().enumerate() {
             let Some((key, value)) = text.split_once('=') else {
-                mistakes.push(Mistake::BadOverride(text.clone()));
+                mistakes.push(Mistake::BadOverride { number: index + 1 });
                 continue;
             };
             if !layer.set(key.trim(), value.trim().into()) {
-                mistakes.push(Mistake::unknown(COMMAND_LINE, key.trim()));
+                mistakes.push(Mistake::unknown_text(COMMAND_LINE, key.trim()));
             }
         }
         layer
@@ -149,22 +178,34 @@ fn nearest_variable(key: &str) -> String {
     format!("the nearest is {}", variable_of(crate::error::nearest_text_key(key)))
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
+fn read(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(ConfigError::TooLarge { path: path.into(), limit: MAX_FILE_BYTES });
+    let bytes = file::read(path, MAX_FILE_BYTES).map_err(unreadable)?;
+    let bytes =
+        bytes.ok_or_else(|| ConfigError::TooLarge { path: path.into(), limit: MAX_FILE_BYTES as u64 })?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.into())),
+        Err(error) => Err(unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, error))),
     }
-    Ok(text)
 }
 
-fn parse<F: Format>(path: &Path, text: &str) -> Result<Dict, ConfigError> {
-    let parsed = F::from_str::<Option<Dict>>(text).map_err(|error| ConfigError::Syntax {
-        path: path.into(),
-        format: F::NAME,
-        message: error.to_string().trim_end().into(),
+/// Parses the text. Of an error only its place is kept: the line there may hold a secret.
+fn parse<F: Format>(
+    path: &Path,
+    text: &str,
+    place: impl Fn(&F::Error) -> Option<(u64, u64)>,
+) -> Result<Dict, ConfigError> {
+    let parsed = F::from_str::<Option<Dict>>(text).map_err(|error| {
+        let place = place(&error);
+        ConfigError::Syntax { path: path.into(), format: F::NAME, place: place.into() }
     })?;
     Ok(parsed.unwrap_or_default())
+}
+
+/// Line and column of a byte, counted from 1, in characters.
+fn place_of(text: &str, byte: usize) -> (u64, u64) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.matches('\n').count();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+    (line as u64 + 1, column as u64 + 1)
 }

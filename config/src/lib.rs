@@ -2,29 +2,38 @@
 //!
 //! - [`Config`] and its sections: what a node is told, valid once [`Config::load`] has returned it.
 //! - `settings`: the one table of every setting; reading, printing and the documentation follow from it.
-//! - `given`, `kind`, `units`: what the values of a setting may look like.
+//! - [`Secret`]: what no output shows, and where it comes from.
+//! - `given`, `kind`, `trust`, `units`: what the values of a setting may look like.
 //! - `layers`: files, environment and command line as figment providers.
 //! - `load`, `rules`: from merged layers to a [`Config`], with every mistake named by its place.
 
+mod addresses;
 mod error;
+mod file;
 mod given;
 mod kind;
 mod layers;
 mod load;
 mod memory;
 mod print;
+mod protection;
 mod rules;
+mod secret;
 mod sections;
 mod settings;
+mod trust;
 mod units;
 
 #[cfg(test)]
 mod tests;
 
-pub use error::{ConfigError, Mistake, Mistakes};
+pub use addresses::{AddressError, AddressRange, MAX_RANGES};
+pub use error::{ConfigError, Mistake, Mistakes, SyntaxPlace};
 pub use layers::{IGNORED_VARIABLES, Sources};
 pub use print::reference;
-pub use sections::{Access, Cluster, Limits, Listener, Log, LogFormat, Node, Store};
+pub use protection::{Access, Auth, ClientAuth, ClientToken, ForwardedHeader, Scope, Tls};
+pub use secret::{MAX_SECRET_BYTES, Secret, SecretError, SecretSource};
+pub use sections::{Cluster, Limits, Listener, Log, LogFormat, Node, Store};
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -42,6 +51,10 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// What it keeps.
     pub store: Store,
+    /// What it speaks TLS with.
+    pub tls: Tls,
+    /// What members and clients prove.
+    pub auth: Auth,
     /// Whom it lets in.
     pub access: Access,
     /// What it bears.
@@ -84,9 +97,11 @@ impl Config {
                 rest: Duration::from_secs(10),
                 validation_passes: 4,
             },
-            listeners: vec![Listener { address }],
+            listeners: vec![Listener { address, tls: false }],
             store: Store { max_bytes: 1 << 30, max_object_bytes: 2 << 20, default_ttl: None },
-            access: Access { allow_all: false },
+            tls: Tls::default(),
+            auth: Auth::default(),
+            access: Access::default(),
             limits: Limits {
                 max_connections: 10_000,
                 max_header_bytes: 16 << 10,

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use figment::value::{Dict, Value};
 use figment::{Figment, Profile, Provider};
@@ -28,26 +29,30 @@ impl Config {
     {
         let mut mistakes = Vec::new();
         let mut figment = Figment::new();
+        let mut folder = None;
         if let Some(path) = sources.file {
             figment = figment.merge(Layer::of_file(path)?);
+            // Absolute, so that it holds wherever the process goes; a file that could be read has a folder.
+            folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(Path::to_path_buf));
         }
         figment = figment
             .merge(Layer::of_environment(sources.environment, &mut mistakes))
             .merge(Layer::of_overrides(sources.overrides, &mut mistakes));
-        read(&figment, mistakes)
+        read(&figment, folder.as_deref(), mistakes)
     }
 }
 
-fn read(figment: &Figment, mistakes: Vec<Mistake>) -> Result<Config, ConfigError> {
+fn read(figment: &Figment, folder: Option<&Path>, mistakes: Vec<Mistake>) -> Result<Config, ConfigError> {
     let mut config = Config::default();
     config.store.max_bytes = memory::quarter(config.store.max_object_bytes as u64).min(STORE_BYTES.1);
-    let mut reader = Reader { figment, config, places: Places::new(), mistakes };
+    let mut reader =
+        Reader { figment, folder, config, places: Places::new(), said_tls: Vec::new(), mistakes };
     // Layers are merged when they are added; what figment could refuse here they cannot contain.
     let merged = figment.data().unwrap_or_default().remove(&Profile::Default).unwrap_or_default();
     reader.top(&merged);
-    let Reader { mut config, places, mut mistakes, .. } = reader;
+    let Reader { mut config, places, said_tls, mut mistakes, .. } = reader;
     if mistakes.is_empty() {
-        rules::derive(&mut config, &places, &mut mistakes);
+        rules::derive(&mut config, &places, &said_tls, &mut mistakes);
         rules::check(&config, &places, &mut mistakes);
     }
     if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes).into()) }
@@ -55,12 +60,15 @@ fn read(figment: &Figment, mistakes: Vec<Mistake>) -> Result<Config, ConfigError
 
 struct Reader<'a> {
     figment: &'a Figment,
+    folder: Option<&'a Path>,
     config: Config,
     places: Places,
+    /// Of each listener: whether it says if it speaks TLS.
+    said_tls: Vec<bool>,
     mistakes: Vec<Mistake>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn top(&mut self, merged: &Dict) {
         for (name, value) in merged {
             match value {
@@ -86,9 +94,17 @@ impl Reader<'_> {
             };
             let given = self.given(value);
             let place = self.place_of(value, setting.key);
-            match setting.slot.read(&mut self.config, given) {
+            let read = if setting.is_secret && place == COMMAND_LINE {
+                Err("everyone on this machine can read the command line: write it in a file".into())
+            } else {
+                setting.slot.read(&mut self.config, given)
+            };
+            match read {
                 Ok(()) => _ = self.places.insert(setting.key, place),
-                Err(right) => self.wrong(setting.key, value, right),
+                Err(right) => {
+                    let given = if setting.is_secret { given.hidden() } else { given.to_string() };
+                    self.mistakes.push(Mistake::WrongValue { place, key: setting.key.into(), given, right });
+                }
             }
         }
     }
@@ -97,7 +113,12 @@ impl Reader<'_> {
         let place = self.layer_of(value);
         if let Some(section) = sections().iter().find(|section| **section == name) {
             let right = format!("it is a section, with settings like {}", first_key(section));
-            self.wrong(name, value, right);
+            let holds_secrets =
+                SETTINGS.iter().any(|setting| setting.is_secret && section_of(setting.key) == *section);
+            let given = self.given(value);
+            let given = if holds_secrets { given.hidden() } else { given.to_string() };
+            let place = self.place_of(value, name);
+            self.mistakes.push(Mistake::WrongValue { place, key: name.into(), given, right });
         } else if name.contains('.') {
             let hint = "write a section, and the setting in it".into();
             self.mistakes.push(Mistake::Unknown { place, key: format!("{:?}", shortened(name)), hint });
@@ -125,22 +146,22 @@ impl Reader<'_> {
         let is_text = self.given(value).is_text;
         let before = self.mistakes.len();
         let listeners: Vec<_> =
-            elements.iter().filter_map(|element| self.listener(element, value, is_text)).collect();
+            elements.iter().map(|element| self.listener(element, value, is_text)).collect();
         if self.mistakes.len() == before {
-            self.config.listeners = listeners;
+            (self.config.listeners, self.said_tls) = listeners.into_iter().unzip();
             let place = self.place_of(value, LISTENER);
             self.places.insert(LISTENER, place);
         }
     }
 
-    fn listener(&mut self, element: &Value, list: &Value, is_text: bool) -> Option<Listener> {
+    fn listener(&mut self, element: &Value, list: &Value, is_text: bool) -> (Listener, bool) {
         let alone = Dict::from([("address".to_owned(), element.clone())]);
         let settings = match element {
             Value::Dict(_, settings) => settings,
             _ => &alone,
         };
         // A placeholder: a listener without an address is a mistake, below.
-        let mut listener = Listener { address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut listener = Listener { address: SocketAddr::from(([127, 0, 0, 1], 0)), tls: false };
         for (name, value) in settings {
             let key = format!("{LISTENER}.{name}");
             match LISTENER_SETTINGS.iter().find(|setting| setting.key == key) {
@@ -149,9 +170,9 @@ impl Reader<'_> {
                     self.mistakes.push(Mistake::unknown(&place, &key));
                 }
                 Some(setting) => {
-                    if let Err(right) = setting.slot.read(&mut listener, Given { value, is_text }) {
-                        let (place, given) =
-                            (self.place_of(list, LISTENER), Given { value, is_text }.to_string());
+                    let given = Given { value, is_text, folder: self.folder };
+                    if let Err(right) = setting.slot.read(&mut listener, given) {
+                        let (place, given) = (self.place_of(list, LISTENER), given.to_string());
                         self.mistakes.push(Mistake::WrongValue { place, key, given, right });
                     }
                 }
@@ -162,7 +183,7 @@ impl Reader<'_> {
             let (place, key) = (self.place_of(list, LISTENER), format!("{LISTENER}.address"));
             self.mistakes.push(Mistake::WrongValue { place, key, given: "missing".into(), right });
         }
-        Some(listener)
+        (listener, settings.contains_key("tls"))
     }
 
     fn wrong(&mut self, key: &str, value: &Value, right: String) {
@@ -170,9 +191,13 @@ impl Reader<'_> {
         self.mistakes.push(Mistake::WrongValue { place, key: key.into(), given, right });
     }
 
-    fn given<'v>(&self, value: &'v Value) -> Given<'v> {
+    fn given<'v>(&self, value: &'v Value) -> Given<'v>
+    where
+        'a: 'v,
+    {
         let layer = self.layer_of(value);
-        Given { value, is_text: layer == ENVIRONMENT || layer == COMMAND_LINE }
+        let is_text = layer == ENVIRONMENT || layer == COMMAND_LINE;
+        Given { value, is_text, folder: self.folder.filter(|_| !is_text) }
     }
 
     /// The layer that gave `value`.
@@ -191,5 +216,9 @@ impl Reader<'_> {
 
 fn first_key(section: &str) -> &'static str {
     let mut keys = crate::settings::keys();
-    keys.find(|key| key.split_once('.').is_some_and(|(of, _)| of == section)).unwrap_or_default()
+    keys.find(|key| section_of(key) == section).unwrap_or_default()
+}
+
+fn section_of(key: &str) -> &str {
+    key.split_once('.').map_or("", |(section, _)| section)
 }

@@ -6,7 +6,8 @@ use crate::Config;
 use crate::settings::{LISTENER, LISTENER_SETTINGS, SETTINGS, sections};
 
 impl Config {
-    /// The effective configuration as TOML, every setting written out. It loads back to the same configuration.
+    /// The effective configuration as TOML, every setting that has a value written out. It loads back to the same
+    /// configuration, but for secrets and the digests of tokens: they are `"***"`, which is refused as a value.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut from = self.clone();
@@ -14,8 +15,9 @@ impl Config {
         for section in sections().into_iter().filter(|section| *section != LISTENER) {
             let _ = writeln!(text, "[{section}]");
             for setting in SETTINGS {
-                if let Some((_, name)) = setting.key.split_once('.').filter(|(of, _)| *of == section) {
-                    let _ = writeln!(text, "{name} = {}", setting.slot.write(&mut from));
+                let name = setting.key.split_once('.').filter(|(of, _)| *of == section).map(|(_, name)| name);
+                if let (Some(name), Some(value)) = (name, setting.slot.write(&mut from)) {
+                    let _ = writeln!(text, "{name} = {value}");
                 }
             }
             text.push('\n');
@@ -24,7 +26,8 @@ impl Config {
             let _ = writeln!(text, "[[{LISTENER}]]");
             for setting in LISTENER_SETTINGS {
                 let name = setting.key.rsplit('.').next().unwrap_or_default();
-                let _ = writeln!(text, "{name} = {}", setting.slot.write(listener));
+                let value = setting.slot.write(listener).unwrap_or_default();
+                let _ = writeln!(text, "{name} = {value}");
             }
         }
         text
@@ -43,7 +46,7 @@ pub fn reference() -> String {
         for setting in SETTINGS.iter().filter(|setting| of_section(setting.key)) {
             let default = match setting.default {
                 Some(words) => words.into(),
-                None => format!("`{}`", setting.slot.write(&mut defaults)),
+                None => setting.slot.write(&mut defaults).map_or("none".into(), |value| format!("`{value}`")),
             };
             row(&mut text, setting.key, &setting.slot.describe(), &default, setting.doc);
         }

@@ -2,6 +2,8 @@
 //!
 //! Each value is right in itself by now.
 
+mod protection;
+
 use std::net::SocketAddr;
 
 use ringhold_ring::RingError;
@@ -14,7 +16,8 @@ use crate::{Config, Listener};
 const DEFAULTS: &str = "defaults";
 
 /// Fills in what was not given and follows from what was.
-pub(crate) fn derive(config: &mut Config, places: &Places, mistakes: &mut Vec<Mistake>) {
+/// `said_tls` tells of each listener whether it says if it speaks TLS.
+pub(crate) fn derive(config: &mut Config, places: &Places, said_tls: &[bool], mistakes: &mut Vec<Mistake>) {
     let given = |key| places.contains_key(key);
     // A node alone is known by the address it listens on.
     if !given("node.address") && !given("cluster.members") && given(LISTENER) {
@@ -30,7 +33,7 @@ pub(crate) fn derive(config: &mut Config, places: &Places, mistakes: &mut Vec<Mi
         match config.node.address.ip() {
             Some(ip) => {
                 config.listeners =
-                    vec![Listener { address: SocketAddr::new(ip, config.node.address.port()) }];
+                    vec![Listener { address: SocketAddr::new(ip, config.node.address.port()), tls: false }];
             }
             None => mistakes.push(mistake(
                 places,
@@ -40,12 +43,14 @@ pub(crate) fn derive(config: &mut Config, places: &Places, mistakes: &mut Vec<Mi
             )),
         }
     }
+    protection::derive(config, said_tls);
 }
 
 /// Everything that cannot be.
 pub(crate) fn check(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {
     check_members(config, places, mistakes);
     check_listeners(config, places, mistakes);
+    protection::check(config, places, mistakes);
     check_sizes(config, places, mistakes);
 }
 
@@ -75,14 +80,6 @@ fn check_listeners(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>
             let right = "an address can be bound once: remove one of the two".into();
             mistakes.push(mistake(places, LISTENER, format!("\"{address}\" twice"), right));
         }
-        if !address.ip().to_canonical().is_loopback() && !config.access.allow_all {
-            let right =
-                "others can reach it and it has no protection: listen on loopback (127.0.0.1), or let \
-                         everyone in with access.allow_all = true"
-                    .into();
-            let key = if places.contains_key(LISTENER) { LISTENER } else { "node.address" };
-            mistakes.push(mistake(places, key, format!("\"{address}\""), right));
-        }
     }
 }
 
@@ -99,6 +96,8 @@ fn check_sizes(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {
 }
 
 fn mistake(places: &Places, key: &'static str, given: String, right: String) -> Mistake {
-    let place = places.get(key).map_or(DEFAULTS, String::as_str).to_owned();
+    // The place of a listener's setting is that of all listeners.
+    let section = key.split_once('.').map_or(key, |(section, _)| section);
+    let place = places.get(key).or_else(|| places.get(section)).map_or(DEFAULTS, String::as_str).to_owned();
     Mistake::WrongValue { place, key: key.into(), given, right }
 }

@@ -1,6 +1,6 @@
 //! The sections of a configuration, as types. What their values may be is said in `settings`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ringhold_ring::{HealthPolicy, MemberAddress, Placement, Ttl};
@@ -50,6 +50,24 @@ impl Cluster {
 pub struct Listener {
     /// The address to bind.
     pub address: SocketAddr,
+    /// Whether it speaks TLS, and nothing else.
+    pub tls: bool,
+}
+
+impl Listener {
+    /// Whether only this machine can reach it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.address.ip().to_canonical().is_loopback()
+    }
+
+    /// Whether what is sent to `node` arrives here, when nothing between translates addresses. Of a node that has a
+    /// name only the port can be compared.
+    pub(crate) fn is_bound_for(&self, node: &MemberAddress) -> bool {
+        let ip = self.address.ip().to_canonical();
+        let is_it = |node: IpAddr| ip.is_unspecified() || ip == node.to_canonical();
+        self.address.port() == node.port() && node.ip().is_none_or(is_it)
+    }
 }
 
 /// `[store]`
@@ -61,13 +79,6 @@ pub struct Store {
     pub max_object_bytes: usize,
     /// The time to live of objects stored without `X-TTL`; none: they never expire.
     pub default_ttl: Option<Ttl>,
-}
-
-/// `[access]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// Everyone who can reach a listener may use it.
-    pub allow_all: bool,
 }
 
 /// `[limits]`

@@ -10,6 +10,9 @@ use crate::kind::{
     Count, Filter, Kind, LOG_FORMAT, Lifetime, Member, Members, Name, OneCopy, PLACEMENT, Size, Socket, Span,
     Switch,
 };
+use crate::trust::{
+    Alias, CLIENT_AUTH, FORWARDED_HEADER, FilePath, InFile, InFiles, Inline, InlineList, Ranges, Tokens,
+};
 use crate::{Config, Listener};
 
 /// One setting of an `S`.
@@ -20,17 +23,23 @@ pub(crate) struct Setting<S: 'static> {
     pub(crate) slot: &'static dyn Slot<S>,
     /// Its default in words, where it follows from something else.
     pub(crate) default: Option<&'static str>,
+    /// Whether messages and what is printed must not show its value.
+    pub(crate) is_secret: bool,
     /// One line of documentation.
     pub(crate) doc: &'static str,
 }
 
 impl<S> Setting<S> {
     const fn new(key: &'static str, slot: &'static dyn Slot<S>, doc: &'static str) -> Self {
-        Self { key, slot, default: None, doc }
+        Self { key, slot, default: None, is_secret: false, doc }
     }
 
     const fn default(self, words: &'static str) -> Self {
         Self { default: Some(words), ..self }
+    }
+
+    const fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
     }
 }
 
@@ -38,8 +47,8 @@ impl<S> Setting<S> {
 pub(crate) trait Slot<S>: Sync {
     /// Reads a value into its place, or says what would be right.
     fn read(&self, into: &mut S, given: Given<'_>) -> Result<(), String>;
-    /// The value there, in TOML.
-    fn write(&self, from: &mut S) -> String;
+    /// The value there, in TOML; none when there is none.
+    fn write(&self, from: &mut S) -> Option<String>;
     /// What values there are.
     fn describe(&self) -> String;
 }
@@ -52,8 +61,26 @@ impl<S, T, K: Kind<T>> Slot<S> for At<S, T, K> {
         Ok(())
     }
 
-    fn write(&self, from: &mut S) -> String {
-        self.0.write(self.1(from))
+    fn write(&self, from: &mut S) -> Option<String> {
+        Some(self.0.write(self.1(from)))
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+}
+
+/// A place that may stay empty.
+struct Maybe<S, T, K>(K, fn(&mut S) -> &mut Option<T>);
+
+impl<S, T, K: Kind<T>> Slot<S> for Maybe<S, T, K> {
+    fn read(&self, into: &mut S, given: Given<'_>) -> Result<(), String> {
+        *self.1(into) = Some(self.0.read(given)?);
+        Ok(())
+    }
+
+    fn write(&self, from: &mut S) -> Option<String> {
+        self.1(from).as_ref().map(|value| self.0.write(value))
     }
 
     fn describe(&self) -> String {
@@ -137,14 +164,127 @@ pub(crate) const SETTINGS: &[Setting<Config>] = &[
         "The time to live of objects stored without `X-TTL`; `\"none\"`: they never expire.",
     ),
     Setting::new(
+        "tls.keystore",
+        &Maybe(FilePath, |c: &mut Config| &mut c.tls.keystore),
+        "This node's key and certificates: JKS, PKCS#12 or PEM.",
+    ),
+    Setting::new(
+        "tls.keystore_password",
+        &Inline(|c: &mut Config| &mut c.tls.keystore_password),
+        "What opens the keystore.",
+    )
+    .secret(),
+    Setting::new(
+        "tls.keystore_password_file",
+        &InFile(|c: &mut Config| &mut c.tls.keystore_password),
+        "The same, in a file.",
+    ),
+    Setting::new(
+        "tls.key_password",
+        &Inline(|c: &mut Config| &mut c.tls.key_password),
+        "What opens the private key in it, when that is another password.",
+    )
+    .secret(),
+    Setting::new(
+        "tls.key_password_file",
+        &InFile(|c: &mut Config| &mut c.tls.key_password),
+        "The same, in a file.",
+    ),
+    Setting::new(
+        "tls.key_alias",
+        &Maybe(Alias, |c: &mut Config| &mut c.tls.key_alias),
+        "Which private key, when the keystore holds several.",
+    ),
+    Setting::new(
+        "tls.truststore",
+        &Maybe(FilePath, |c: &mut Config| &mut c.tls.truststore),
+        "Whom to trust, in the same formats.",
+    )
+    .default("the keystore"),
+    Setting::new(
+        "tls.truststore_password",
+        &Inline(|c: &mut Config| &mut c.tls.truststore_password),
+        "What opens the truststore.",
+    )
+    .default("the keystore's")
+    .secret(),
+    Setting::new(
+        "tls.truststore_password_file",
+        &InFile(|c: &mut Config| &mut c.tls.truststore_password),
+        "The same, in a file.",
+    ),
+    Setting::new(
+        "tls.client_auth",
+        &At(CLIENT_AUTH, |c: &mut Config| &mut c.tls.client_auth),
+        "Whether those who connect must show a certificate that is trusted. With `\"optional\"` they may come without.",
+    ),
+    Setting::new(
+        "tls.auto",
+        &At(Switch, |c: &mut Config| &mut c.tls.auto),
+        "TLS without any file: the node makes its certificates from `auth.shared_secret`.",
+    ),
+    Setting::new(
+        "tls.verify_names",
+        &At(Switch, |c: &mut Config| &mut c.tls.verify_names),
+        "Compare a member's address with the names in its certificate, unless that certificate is this node's own.",
+    ),
+    Setting::new(
+        "auth.shared_secret",
+        &Inline(|c: &mut Config| &mut c.auth.shared_secret),
+        "What members prove to each other that they hold. `ringhold secret generate` makes one. The same on every node.",
+    )
+    .secret(),
+    Setting::new(
+        "auth.shared_secret_file",
+        &InFile(|c: &mut Config| &mut c.auth.shared_secret),
+        "The same, in a file.",
+    ),
+    Setting::new(
+        "auth.accept_secrets",
+        &InlineList(|c: &mut Config| &mut c.auth.accept_secrets),
+        "Secrets that are accepted besides, while the shared one is rotated.",
+    )
+    .secret(),
+    Setting::new(
+        "auth.accept_secrets_files",
+        &InFiles(|c: &mut Config| &mut c.auth.accept_secrets),
+        "The same, each in a file; both lists together hold at most 4.",
+    ),
+    Setting::new(
+        "auth.clock_skew",
+        &At(Span(ms(1000)..=Duration::from_secs(600)), |c: &mut Config| &mut c.auth.clock_skew),
+        "How far the clocks of two members may be apart.",
+    ),
+    Setting::new(
+        "auth.tokens",
+        &At(Tokens, |c: &mut Config| &mut c.auth.tokens),
+        "The bearer tokens that clients show, each by its SHA-256. Without any, clients need none.",
+    )
+    .secret(),
+    Setting::new(
         "access.allow_all",
         &At(Switch, |c: &mut Config| &mut c.access.allow_all),
-        "Everyone who can reach a listener may use it. Without it, listeners must be on loopback.",
+        "Everyone who can reach a listener may use it.",
+    ),
+    Setting::new(
+        "access.allow",
+        &At(Ranges, |c: &mut Config| &mut c.access.allow),
+        "Who may use the node, beside its members. Empty: nobody is refused for an address.",
+    ),
+    Setting::new(
+        "access.trusted_proxies",
+        &At(Ranges, |c: &mut Config| &mut c.access.trusted_proxies),
+        "The proxies that are believed about where a request comes from.",
+    ),
+    Setting::new(
+        "access.forwarded_header",
+        &At(FORWARDED_HEADER, |c: &mut Config| &mut c.access.forwarded_header),
+        "The header in which those proxies say it; the other one is never read.",
     ),
     Setting::new(
         "limits.max_connections",
         &At(Count(1..=1_000_000), |c: &mut Config| &mut c.limits.max_connections),
-        "Client connections at once; more wait to be accepted.",
+        "Client connections at once. One more is answered 503 `overloaded` and closed; members and health checks still get in.",
     ),
     Setting::new(
         "limits.max_header_bytes",
@@ -199,12 +339,16 @@ pub(crate) const LISTENER: &str = "listener";
 pub(crate) const MAX_LISTENERS: usize = 16;
 
 /// The settings of one `[[listener]]`.
-pub(crate) const LISTENER_SETTINGS: &[Setting<Listener>] = &[Setting::new(
-    "listener.address",
-    &At(Socket, |l: &mut Listener| &mut l.address),
-    "The address to bind.",
-)
-.default("one listener on `node.address`, when that is an IP address")];
+pub(crate) const LISTENER_SETTINGS: &[Setting<Listener>] = &[
+    Setting::new("listener.address", &At(Socket, |l: &mut Listener| &mut l.address), "The address to bind.")
+        .default("one listener on `node.address`, when that is an IP address"),
+    Setting::new(
+        "listener.tls",
+        &At(Switch, |l: &mut Listener| &mut l.tls),
+        "Whether it speaks TLS, and nothing else.",
+    )
+    .default("see above"),
+];
 
 /// Every key there is.
 pub(crate) fn keys() -> impl Iterator<Item = &'static str> {

@@ -252,3 +252,28 @@ async fn what_a_client_does_wrong_damages_nobody() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_stands_in_late_is_not_blamed_for_the_time_that_the_owner_took() {
+    let _alone = ALONE.lock().await;
+    let ring = Ring::start(3).await;
+    let next_is = |key: &str, member: usize| {
+        let digest = ringhold_ring::Key::new(key).expect("a key").digest();
+        let known = ring.members().iter().map(|member| member.address().into());
+        let members = ringhold_ring::Ring::new(known, ringhold_ring::Placement::Modulo, 1).expect("a ring");
+        members.preference_list(digest).nth(1).expect("a second").as_usize() == member
+    };
+    let key = (0..)
+        .map(|number| ring.key_of(VICTIM, &format!("late-{number}")))
+        .find(|key| next_is(key, LIVING[1]))
+        .expect("half of them");
+    // The owner hangs; the next hangs for a moment, much less than a member is given, just when it is asked.
+    ring.pause(VICTIM);
+    let request = tokio::spawn(ring[LIVING[0]].object("GET", &key).send());
+    tokio::time::sleep(Ring::PEER_TIMEOUT - Duration::from_millis(100)).await;
+    ring.pause(LIVING[1]);
+    assert!(request.await.expect("it is answered").status < 500);
+    ring.resume(LIVING[1]);
+    let seen = ring[LIVING[0]].sees(ring[LIVING[1]].address()).await;
+    assert_eq!(seen.as_deref(), Some("online"));
+}

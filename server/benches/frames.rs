@@ -18,7 +18,8 @@ use ringhold_server::object::{Conditions, ContentType, Object, Operation, Outcom
 use ringhold_server::peer::frame::{self, Kind};
 use ringhold_server::peer::message::{decode_request, encode_request};
 use ringhold_server::peer::reply::{self, Reply};
-use ringhold_server::peer::{Handler, Identity, MemberState, PROTOCOL, Peers, Request, Tcp, serve};
+use ringhold_server::peer::{Channel, Handler, Identity, MemberState, PROTOCOL, Peers, Request, Tcp, serve};
+use ringhold_server::security::shared_secret::{SharedSecrets, generate_secret};
 use tokio_util::sync::CancellationToken;
 
 fn main() {
@@ -72,11 +73,22 @@ fn code_an_object(bencher: Bencher<'_, '_>, bytes: usize) {
 
 #[divan::bench(args = [100, 1024, 16 << 10, 64 << 10, 1 << 20], sample_count = 20, sample_size = 1)]
 fn round_trips_of_64_callers(bencher: Bencher<'_, '_>, bytes: usize) {
+    round_trips(bencher, bytes, None);
+}
+
+/// The same with a shared secret: every frame has a MAC.
+#[divan::bench(args = [100, 1024, 16 << 10, 64 << 10, 1 << 20], sample_count = 20, sample_size = 1)]
+fn round_trips_with_macs(bencher: Bencher<'_, '_>, bytes: usize) {
+    let secret = generate_secret().unwrap();
+    round_trips(bencher, bytes, Some(&SharedSecrets::new(&secret, &[]).unwrap()));
+}
+
+fn round_trips(bencher: Bencher<'_, '_>, bytes: usize, secrets: Option<&SharedSecrets>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let count = if bytes > 16 << 10 { ROUND_TRIPS / 10 } else { ROUND_TRIPS };
     let (member, peers) = runtime.block_on(async {
-        let member = answering_member(bytes).await;
-        (member, Arc::new(Peers::new(identity("127.0.0.1:1".parse().unwrap()), Tcp)))
+        let member = answering_member(bytes, secrets).await;
+        (member, Arc::new(Peers::new(identity("127.0.0.1:1".parse().unwrap(), secrets), Tcp)))
     });
     bencher.counter(ItemsCount::new(count)).bench_local(|| {
         runtime.block_on(async {
@@ -111,14 +123,16 @@ impl Handler for Constant {
     }
 }
 
-fn identity(member: MemberAddress) -> Arc<Identity> {
-    Arc::new(Identity::new("bench", member, RingId::from_u64(7), 1, LIMIT, Clock::system()).unwrap())
+fn identity(member: MemberAddress, secrets: Option<&SharedSecrets>) -> Arc<Identity> {
+    let identity = Identity::new("bench", member, RingId::from_u64(7), 1, LIMIT, Clock::system()).unwrap();
+    identity.set_secrets(secrets.cloned());
+    Arc::new(identity)
 }
 
-async fn answering_member(bytes: usize) -> MemberAddress {
+async fn answering_member(bytes: usize, secrets: Option<&SharedSecrets>) -> MemberAddress {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let member = MemberAddress::from(listener.local_addr().unwrap());
-    let (identity, handler) = (identity(member.clone()), Arc::new(Constant(object(bytes))));
+    let (identity, handler) = (identity(member.clone(), secrets), Arc::new(Constant(object(bytes))));
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
@@ -126,7 +140,7 @@ async fn answering_member(bytes: usize) -> MemberAddress {
             let (identity, handler) = (Arc::clone(&identity), Arc::clone(&handler));
             tokio::spawn(async move {
                 let stream = TokioIo::new(hyper::upgrade::on(request).await.unwrap());
-                let _ = serve(stream, handler, identity, CancellationToken::new()).await;
+                let _ = serve(stream, handler, identity, Channel::Plain, CancellationToken::new()).await;
             });
             let response = Response::builder()
                 .status(StatusCode::SWITCHING_PROTOCOLS)

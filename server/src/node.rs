@@ -7,22 +7,31 @@ use std::time::Duration;
 use ringhold_config::{Config, Limits};
 use ringhold_ring::{MemberAddress, Ring, RingError};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::http::report::{MemberReport, NodeStatus};
 use crate::http::{AcceptMember, App};
 use crate::membership::Membership;
 use crate::owner::Owner;
-use crate::peer::{ClusterNameError, Identity, MemberState, Peers, Tcp};
+use crate::peer::{Channel, ClusterNameError, Identity, MemberState, Peers, Tcp};
 use crate::routing::Objects;
 use crate::status::Status;
 use crate::store::Store;
+use crate::telemetry::Gate;
 
 /// How often expired objects are dropped from memory. No reader sees one in between.
 const EXPIRE_EVERY: Duration = Duration::from_millis(250);
+
+/// Streams that members may have open to this node: each needs one, and a few while it opens others anew.
+const STREAMS_OF_A_MEMBER: usize = 4;
+const MIN_MEMBER_STREAMS: usize = 64;
+
+/// A member that is configured wrongly comes back for ever, and so may anybody.
+static STREAM_ENDED: Gate = Gate::new();
 
 /// Why a node could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +75,8 @@ pub struct Node {
     status: Arc<Status>,
     addresses: Vec<SocketAddr>,
     limits: Limits,
+    /// What the listeners share.
+    app: Arc<App>,
     /// Ends everything but requests in flight.
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -102,16 +113,20 @@ impl Node {
         let objects = Objects::new(owner, Arc::clone(&membership), Arc::clone(&peers), cluster.peer_timeout);
 
         let status = Arc::new(Status::new(&config, incarnation, &objects, &membership));
-        let node = Self {
-            objects,
-            membership,
-            status,
-            addresses,
-            limits: config.limits.clone(),
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        };
-        node.serve(listeners, &config, &identity, clock);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let app = Arc::new(App::new(
+            objects.clone(),
+            Arc::clone(&status) as Arc<dyn NodeStatus>,
+            clock,
+            &config.limits,
+            config.store.max_object_bytes,
+            accept_member(&config, &objects, &identity, &stop, &tasks),
+        ));
+        let limits = config.limits.clone();
+        let node = Self { objects, membership, status, addresses, limits, app, stop, tasks };
+        for (_, listener) in listeners {
+            node.tasks.spawn(crate::http::serve(listener, Arc::clone(&node.app), node.stop.clone()));
+        }
         node.keep_house();
         node.membership.introduced().await;
         node.membership.set_own_state(MemberState::Ready);
@@ -141,6 +156,7 @@ impl Node {
     /// accepting, and waits up to `limits.shutdown_timeout` for requests in flight.
     pub async fn stop(self) {
         self.membership.set_own_state(MemberState::Draining);
+        self.app.leave();
         info!(drain = ?self.limits.drain, "draining");
         tokio::time::sleep(self.limits.drain).await;
         self.stop.cancel();
@@ -149,38 +165,6 @@ impl Node {
             warn!(timeout = ?self.limits.shutdown_timeout, "requests were still in flight at shutdown");
         }
         info!("node has stopped");
-    }
-
-    fn serve(
-        &self,
-        listeners: Vec<(SocketAddr, TcpListener)>,
-        config: &Config,
-        identity: &Arc<Identity>,
-        clock: Clock,
-    ) {
-        let (objects, identity, stop, tasks) =
-            (self.objects.clone(), Arc::clone(identity), self.stop.clone(), self.tasks.clone());
-        let accept_member: AcceptMember = Arc::new(move |stream| {
-            let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
-            tasks.spawn(async move {
-                if let Err(error) = crate::peer::serve(stream, objects, identity, stop).await {
-                    warn!(%error, "a member's stream ended");
-                }
-            });
-        });
-        let max_object_bytes = config.store.max_object_bytes;
-        let app = App::new(
-            self.objects.clone(),
-            Arc::clone(&self.status) as Arc<dyn NodeStatus>,
-            clock,
-            &config.limits,
-            max_object_bytes,
-            accept_member,
-        );
-        let app = Arc::new(app);
-        for (_, listener) in listeners {
-            self.tasks.spawn(crate::http::serve(listener, Arc::clone(&app), self.stop.clone()));
-        }
     }
 
     /// What a node does without being asked: probing its members, dropping what has expired.
@@ -200,6 +184,39 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// What happens to a stream that a member has opened.
+fn accept_member(
+    config: &Config,
+    objects: &Objects,
+    identity: &Arc<Identity>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> AcceptMember {
+    let (objects, identity, stop, tasks) =
+        (objects.clone(), Arc::clone(identity), stop.clone(), tasks.clone());
+    let max_streams = MIN_MEMBER_STREAMS.max(STREAMS_OF_A_MEMBER * config.cluster.members.len());
+    let slots = Arc::new(Semaphore::new(max_streams));
+    Arc::new(move |stream| {
+        let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
+        let now = identity.clock().now();
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+            if let Some(more) = STREAM_ENDED.pass(now) {
+                warn!(max_streams, more, "a member's stream was refused: there are too many");
+            }
+            return;
+        };
+        tasks.spawn(async move {
+            if let Err(error) = crate::peer::serve(stream, objects, identity, Channel::Plain, stop).await {
+                match STREAM_ENDED.pass(now) {
+                    Some(more) => warn!(%error, more, "a member's stream ended"),
+                    None => debug!(%error, "a member's stream ended"),
+                }
+            }
+            drop(slot);
+        });
+    })
 }
 
 async fn expire_forever(objects: Objects) {

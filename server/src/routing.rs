@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ringhold_ring::{Digest, Key, Role, View};
 use tokio::time::Instant;
 use tracing::debug;
@@ -41,6 +42,11 @@ impl Objects {
     #[must_use]
     pub fn owner(&self) -> &Owner {
         &self.0.owner
+    }
+
+    /// This node's address as text.
+    pub(crate) fn member(&self) -> Bytes {
+        self.0.membership.own_label()
     }
 
     /// Carries `operation` out at the member that owns `key`, wherever that is.
@@ -83,7 +89,11 @@ impl Objects {
                 Err(failure) => failure,
             };
             debug!(%key, member = %address, %failure, "forward failed");
-            parts.membership.damage(lookup.member, &failure.to_string());
+            let time_left = last.saturating_duration_since(Instant::now());
+            // Who had only what others had left of the time, and used it up, may just be slower than that.
+            if timeout == parts.peer_timeout || !time_left.is_zero() {
+                parts.membership.damage(lookup.member, &failure.to_string());
+            }
             if matches!(failure, PeerError::Lost(_)) && !operation.is_repeatable() {
                 let why = format!("{address} did not answer, and may have executed it ({failure})");
                 let result = Err(Refusal::OutcomeUnknown(why));
@@ -93,7 +103,7 @@ impl Objects {
                     route: Route::Forwarded,
                 };
             }
-            timeout = parts.peer_timeout.min(last.saturating_duration_since(Instant::now()));
+            timeout = parts.peer_timeout.min(time_left);
         }
     }
 }

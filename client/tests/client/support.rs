@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// An entity tag as nodes make them.
 pub const TAG: &str = "\"0123456789abcdef01234567\"";
@@ -49,14 +52,27 @@ pub struct Node {
 impl Node {
     /// Starts a node; a request beyond the script is answered with 418, which no test expects.
     pub async fn start(script: impl IntoIterator<Item = Step>) -> Self {
+        Self::start_behind(script, None).await
+    }
+
+    /// The same over TLS.
+    pub async fn start_tls(script: impl IntoIterator<Item = Step>, tls: rustls::ServerConfig) -> Self {
+        Self::start_behind(script, Some(TlsAcceptor::from(Arc::new(tls)))).await
+    }
+
+    async fn start_behind(script: impl IntoIterator<Item = Step>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let script: Arc<Mutex<VecDeque<Step>>> = Arc::new(Mutex::new(script.into_iter().collect()));
+        let script: Script = Arc::new(Mutex::new(script.into_iter().collect()));
         let seen = Arc::clone(&requests);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&seen)));
+                let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
+                match tls.clone() {
+                    None => tokio::spawn(serve(stream, script, seen)),
+                    Some(tls) => tokio::spawn(serve_tls(tls, stream, script, seen)),
+                };
             }
         });
         Self { address, requests, task }
@@ -117,7 +133,21 @@ pub fn problem(status: u16, code: &str) -> Vec<u8> {
     answer(status, &[("content-type", "application/problem+json")], body)
 }
 
-async fn serve(stream: TcpStream, script: Arc<Mutex<VecDeque<Step>>>, seen: Arc<Mutex<Vec<Request>>>) {
+type Script = Arc<Mutex<VecDeque<Step>>>;
+type Seen = Arc<Mutex<Vec<Request>>>;
+
+async fn serve_tls(tls: TlsAcceptor, stream: TcpStream, script: Script, seen: Seen) {
+    match tls.accept(stream).into_fallible().await {
+        Ok(stream) => serve(stream, script, seen).await,
+        Err((_, mut stream)) => {
+            // A close with unread bytes would take the alert back that tells the client why.
+            let _ = stream.shutdown().await;
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        }
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, script: Script, seen: Seen) {
     let mut stream = BufReader::new(stream);
     while let Some(mut request) = read_head(&mut stream).await {
         let step = script.lock().unwrap().pop_front().unwrap_or_else(|| Step::Answer(answer(418, &[], "")));
@@ -138,7 +168,7 @@ async fn serve(stream: TcpStream, script: Arc<Mutex<VecDeque<Step>>>, seen: Arc<
     }
 }
 
-async fn read_head(stream: &mut BufReader<TcpStream>) -> Option<Request> {
+async fn read_head(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<Request> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -157,7 +187,7 @@ async fn read_head(stream: &mut BufReader<TcpStream>) -> Option<Request> {
     Some(Request { method, path, headers, body: Vec::new() })
 }
 
-async fn read_body(stream: &mut BufReader<TcpStream>, request: &mut Request) -> Option<()> {
+async fn read_body(stream: &mut (impl AsyncBufRead + Unpin), request: &mut Request) -> Option<()> {
     if let Some(length) = request.header("content-length") {
         request.body = vec![0; length.parse().ok()?];
         stream.read_exact(&mut request.body).await.ok()?;

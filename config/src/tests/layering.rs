@@ -75,14 +75,14 @@ fn lists_in_the_environment_are_bare_or_bracketed() {
 fn listeners_of_a_later_layer_replace_those_of_an_earlier() {
     let file = file("ring.toml", "[[listener]]\naddress = \"127.0.0.1:7001\"\n");
     let config = load(Some(&file.1), &[], &["listener=127.0.0.1:7002"]).unwrap();
-    assert_eq!(config.listeners, [Listener { address: "127.0.0.1:7002".parse().unwrap() }]);
+    assert_eq!(config.listeners, [Listener { address: "127.0.0.1:7002".parse().unwrap(), tls: false }]);
 }
 
 #[test]
 fn an_address_alone_makes_a_ring_of_one_that_listens_there() {
     let config = load_toml("[node]\naddress = \"127.0.0.5:7000\"\n").unwrap();
     assert_eq!(config.cluster.members, ["127.0.0.5:7000".parse().unwrap()]);
-    assert_eq!(config.listeners, [Listener { address: "127.0.0.5:7000".parse().unwrap() }]);
+    assert_eq!(config.listeners, [Listener { address: "127.0.0.5:7000".parse().unwrap(), tls: false }]);
 }
 
 #[test]

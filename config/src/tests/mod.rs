@@ -3,6 +3,8 @@
 mod layering;
 mod mistakes;
 mod printing;
+mod protection;
+mod secrecy;
 
 use std::path::{Path, PathBuf};
 

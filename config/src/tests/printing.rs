@@ -1,13 +1,18 @@
 //! What is printed loads back, and what is documented exists.
 
-use std::path::Path;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::{option, sample};
 use ringhold_ring::{Placement, Ttl};
 
 use super::{load, load_toml};
-use crate::{Access, Cluster, Config, Limits, Listener, Log, LogFormat, Node, Store};
+use crate::{
+    Access, AddressRange, Auth, ClientAuth, ClientToken, Cluster, Config, ForwardedHeader, Limits, Listener,
+    Log, LogFormat, Node, Scope, SecretSource, Store, Tls,
+};
 
 #[test]
 fn the_examples_load() {
@@ -17,6 +22,17 @@ fn the_examples_load() {
     let three = example("three-nodes.toml");
     assert_eq!(three.ring().unwrap().len(), 3);
     assert_eq!(three, example("three-nodes.yaml"));
+    let keystore = example("keystore.toml");
+    assert_eq!(keystore.tls.keystore, Some(examples.join("keystore.p12")));
+    assert_eq!(keystore.tls.keystore_password, Some(SecretSource::File(examples.join("keystore.password"))));
+    let automatic = example("automatic-tls.toml");
+    assert!(automatic.tls.auto);
+    assert_eq!(automatic.auth.shared_secret, Some(SecretSource::File(examples.join("ring.secret"))));
+    for sidecar in [keystore, automatic] {
+        assert!(sidecar.members_speak_tls());
+        assert_eq!(sidecar.listeners.iter().map(|listener| listener.tls).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(sidecar.warnings(), [""; 0]);
+    }
 }
 
 #[test]
@@ -38,7 +54,13 @@ fn every_setting_is_of_a_kind_that_takes_its_own_default() {
     let printed = Config::default().to_toml();
     assert_eq!(load_toml(&printed).unwrap(), Config::default());
     let lines = printed.lines().filter(|line| line.contains(" = ")).count();
-    assert_eq!(lines, crate::settings::keys().count());
+    // Of what has no default nothing is printed: files, secrets, an alias.
+    let without = crate::settings::keys().filter(|key| {
+        ["tls.keystore", "tls.key_", "tls.truststore", "auth.shared_secret"]
+            .iter()
+            .any(|of| key.starts_with(of))
+    });
+    assert_eq!(lines, crate::settings::keys().count() - without.count());
 }
 
 fn durations(least_ms: u64, most_ms: u64) -> impl Strategy<Value = Duration> {
@@ -88,11 +110,105 @@ prop_compose! {
     }
 }
 
+fn paths() -> impl Strategy<Value = PathBuf> {
+    "/[^\\p{Cc}]{1,30}".prop_map(PathBuf::from)
+}
+
+fn sources() -> impl Strategy<Value = SecretSource> {
+    let inline = "\\PC{4,40}".prop_map(|text: String| SecretSource::Inline(text.into()));
+    prop_oneof![inline, paths().prop_map(SecretSource::File)]
+}
+
+fn ranges() -> impl Strategy<Value = Vec<AddressRange>> {
+    let range = prop_oneof![
+        any::<Ipv4Addr>().prop_map(|address| address.to_string()),
+        any::<Ipv6Addr>().prop_map(|address| address.to_string()),
+        any::<u8>().prop_map(|first| format!("{first}.0.0.0/8")),
+        any::<u16>().prop_map(|first| format!("{first:x}::/16")),
+    ];
+    proptest::collection::vec(range.prop_map(|text| text.parse().unwrap()), 0..5)
+}
+
+prop_compose! {
+    fn stores()(
+        keystore in paths(),
+        keystore_password in option::of(sources()),
+        key_password in option::of(sources()),
+        key_alias in option::of("[^\\p{Cc}]{1,30}"),
+        truststore in option::of((paths(), option::of(sources()))),
+        client_auth in sample::select(&ClientAuth::ALL[..]),
+        verify_names: bool,
+    ) -> Tls {
+        let (truststore, truststore_password) = truststore.unzip();
+        Tls {
+            keystore: Some(keystore), keystore_password, key_password, key_alias, truststore,
+            truststore_password: truststore_password.flatten(), client_auth, auto: false, verify_names,
+        }
+    }
+}
+
+prop_compose! {
+    fn auths()(
+        shared_secret in sources(),
+        mut accept_secrets in proptest::collection::vec(sources(), 0..=4),
+        clock_skew in durations(1000, 600_000),
+        tokens in proptest::collection::btree_map("[a-z]{1,9}", ("[0-9a-f]{64}", any::<bool>()), 0..5),
+    ) -> Auth {
+        // Those in files are read after the others.
+        accept_secrets.sort_by_key(|source| source.path().is_some());
+        let token = |(name, (sha256, read_only))| ClientToken {
+            name, sha256, scope: if read_only { Scope::ReadOnly } else { Scope::ReadWrite },
+        };
+        Auth {
+            shared_secret: Some(shared_secret), accept_secrets, clock_skew,
+            tokens: tokens.into_iter().map(token).collect(),
+        }
+    }
+}
+
+prop_compose! {
+    fn accesses()(allow in ranges(), trusted_proxies in ranges(), rfc_7239: bool) -> Access {
+        let header = if rfc_7239 { ForwardedHeader::Forwarded } else { ForwardedHeader::XForwardedFor };
+        Access {
+            allow_all: allow.is_empty(),
+            allow,
+            forwarded_header: (!trusted_proxies.is_empty()).then_some(header),
+            trusted_proxies,
+        }
+    }
+}
+
+/// Every place for secrets that stand in the configuration itself.
+fn all_sources(config: &mut Config) -> Vec<&mut SecretSource> {
+    let Config { tls, auth, .. } = config;
+    let single = [
+        &mut tls.keystore_password,
+        &mut tls.key_password,
+        &mut tls.truststore_password,
+        &mut auth.shared_secret,
+    ];
+    single.into_iter().flatten().chain(&mut auth.accept_secrets).collect()
+}
+
+/// The secrets and digests of a configuration, in the order in which they are printed.
+fn hidden(config: &mut Config) -> Vec<String> {
+    let inline = all_sources(config).into_iter().filter_map(|source| match source {
+        SecretSource::Inline(secret) => Some(secret.expose().to_owned()),
+        SecretSource::File(_) => None,
+    });
+    let mut hidden: Vec<_> = inline.collect();
+    hidden.extend(config.auth.tokens.iter().map(|token| token.sha256.clone()));
+    hidden
+}
+
 prop_compose! {
     fn configs()(
         cluster in clusters(),
         limits in limits(),
-        ports in proptest::collection::btree_set(1..u16::MAX, 1..16),
+        tls in stores(),
+        auth in auths(),
+        access in accesses(),
+        ports in proptest::collection::btree_map(1..u16::MAX, any::<bool>(), 1..16),
         max_bytes in (1u64 << 30)..=(1 << 50),
         max_object_bytes in 1..=(1usize << 30),
         ttl in proptest::option::of(1..=u64::from(Ttl::MAX_SECONDS)),
@@ -102,13 +218,18 @@ prop_compose! {
         Config {
             node: Node { address: "10.0.0.1:9999".parse().unwrap() },
             cluster,
-            listeners: ports.into_iter().map(|port| Listener { address: ([0, 0, 0, 0], port).into() }).collect(),
+            listeners: ports
+                .into_iter()
+                .map(|(port, tls)| Listener { address: ([0, 0, 0, 0], port).into(), tls })
+                .collect(),
             store: Store {
                 max_bytes,
                 max_object_bytes,
                 default_ttl: ttl.map(|seconds| Ttl::from_seconds(seconds).unwrap()),
             },
-            access: Access { allow_all: true },
+            tls,
+            auth,
+            access,
             limits,
             log: Log { filter, format: if json { LogFormat::Json } else { LogFormat::Text } },
         }
@@ -117,8 +238,20 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn what_is_printed_loads_back(config in configs()) {
+    fn what_is_printed_loads_back_once_the_secrets_are_put_in(mut config in configs()) {
         let printed = config.to_toml();
-        prop_assert_eq!(load_toml(&printed).unwrap(), config, "{}", printed);
+        let mut parts = printed.split("\"***\"");
+        let mut restored = parts.next().unwrap().to_owned();
+        let hidden = hidden(&mut config);
+        for (secret, part) in hidden.iter().zip(parts.by_ref()) {
+            restored.extend([&crate::kind::quoted(secret), part]);
+        }
+        prop_assert_eq!(parts.next(), None, "more masks than secrets");
+        prop_assert_eq!(load_toml(&restored).unwrap(), config, "{}", restored);
+        if !hidden.is_empty() {
+            let refusal = load_toml(&printed).unwrap_err().to_string();
+            let told = ["printed in place of a secret", "64 hexadecimal digits"];
+            prop_assert!(told.iter().any(|told| refusal.contains(told)), "{}", refusal);
+        }
     }
 }

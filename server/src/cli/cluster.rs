@@ -12,7 +12,7 @@ use ringhold_client::{Client, ClusterReport, MemberAddress, MemberHealth};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
-use super::Failure;
+use super::{Failure, output};
 
 const READY_WITHIN: Duration = Duration::from_secs(15);
 const KNOWN_WITHIN: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ async fn show(nodes: &mut [LocalNode], folder: &Path) -> Result<(), Failure> {
         node.wait_until_ready().await?;
     }
     wait_until_all_know_each_other(nodes).await;
-    print!("{}", introduction(nodes, folder));
+    output::print(introduction(nodes, folder))?;
     watch(nodes).await
 }
 
@@ -174,7 +174,8 @@ async fn stop(nodes: Vec<LocalNode>) {
         let _ = tokio::time::timeout(STOPPED_WITHIN, node.process.wait()).await;
     });
     futures_util::future::join_all(stopping).await;
-    eprintln!("all nodes have stopped");
+    // Nobody may be there any more to read it.
+    let _ = writeln!(std::io::stderr(), "all nodes have stopped");
 }
 
 fn introduction(nodes: &[LocalNode], folder: &Path) -> String {
@@ -220,17 +221,17 @@ async fn watch(nodes: &mut [LocalNode]) -> Result<(), Failure> {
     loop {
         ticks.tick().await;
         let lines = look(nodes).await;
-        let mut out = std::io::stdout().lock();
+        let mut text = String::new();
         if terminal {
             if !shown.is_empty() {
-                write!(out, "\x1b[{}A", shown.len())?;
+                text += &format!("\x1b[{}A", shown.len());
             }
-            lines.iter().try_for_each(|line| writeln!(out, "\x1b[2K{line}"))?;
+            lines.iter().for_each(|line| text += &format!("\x1b[2K{line}\n"));
         } else {
             let changed = lines.iter().enumerate().filter(|(index, line)| shown.get(*index) != Some(line));
-            changed.map(|(_, line)| line).try_for_each(|line| writeln!(out, "{line}"))?;
+            changed.for_each(|(_, line)| text += &format!("{line}\n"));
         }
-        out.flush()?;
+        output::print(text)?;
         shown = lines;
     }
 }

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use ringhold_config::{Config, Sources};
 
 use super::{Failure, output};
+use crate::telemetry;
 
 /// The commands under `ringhold config`.
 #[derive(Debug, Subcommand)]
@@ -41,5 +42,7 @@ pub fn load(file: Option<&Path>, settings: &[String]) -> Result<Config, Failure>
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let sources = Sources { file: file.or(named.as_deref()), environment, overrides: settings };
-    Config::load(sources).map_err(|error| Failure::general(error.to_string()))
+    let config = Config::load(sources).map_err(|error| Failure::general(error.to_string()))?;
+    telemetry::check(&config.log)?;
+    Ok(config)
 }

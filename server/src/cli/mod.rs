@@ -6,15 +6,19 @@ mod cluster;
 mod completions;
 mod config;
 mod connection;
+mod credentials;
 mod delete;
 mod encode_key;
 mod exit;
 mod get;
 mod input;
+mod keystore;
 mod locate;
 mod output;
+mod password;
 mod patch;
 mod put;
+mod secret;
 mod serve;
 mod status;
 #[cfg(test)]
@@ -62,8 +66,28 @@ enum Command {
     /// Look at configurations.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Make and look at keystores.
+    #[command(subcommand)]
+    Keystore(keystore::KeystoreCommand),
+    /// Make shared secrets and bearer tokens.
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
     /// Print a script that completes commands in a shell.
     Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    const fn talks_to_a_node(&self) -> bool {
+        matches!(
+            self,
+            Self::Get(_)
+                | Self::Put(_)
+                | Self::Delete(_)
+                | Self::Patch(_)
+                | Self::Locate(_)
+                | Self::Status(_)
+        )
+    }
 }
 
 /// Parses the command line, carries it out, and says how it ended.
@@ -89,11 +113,16 @@ fn on_all_cores(command: impl Future<Output = Result<(), Failure>>) -> Result<()
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { connection, command } = cli;
+    if !command.talks_to_a_node() {
+        connection.refuse_credentials()?;
+    }
     match command {
         Command::Serve(args) => on_all_cores(serve::run(args)),
         Command::Cluster(args) => on_all_cores(cluster::run(args)),
         Command::EncodeKey(args) => encode_key::run(&args),
         Command::Config(command) => config::run(command),
+        Command::Keystore(command) => keystore::run(command),
+        Command::Secret(command) => secret::run(command),
         Command::Completions(args) => completions::run(&args),
         Command::Get(args) => connection.run(async |ring| get::run(&ring, &args).await),
         Command::Put(args) => connection.run(async |ring| put::run(&ring, &args).await),

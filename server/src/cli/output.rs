@@ -1,4 +1,5 @@
-//! What goes to stdout: data, and nothing else. A reader that closes the pipe ends the command quietly.
+//! What goes to stdout: data, and nothing else; warnings go to stderr. A reader that closes the pipe ends the command
+//! quietly.
 
 use std::io::{ErrorKind, Write as _};
 
@@ -20,6 +21,11 @@ pub fn print(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
 pub fn print_json(document: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(document);
     print(text.map_err(|error| Failure::general(format!("cannot write JSON: {error}")))? + "\n")
+}
+
+/// Tells a person of something that may go wrong later.
+pub fn warn(message: &str) {
+    let _ = writeln!(std::io::stderr(), "ringhold: warning: {message}");
 }
 
 /// Rows of cells as lines of aligned columns; the last column is not padded.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::output;
 use crate::{Node, telemetry};
 
 /// Run one node.
@@ -33,7 +34,10 @@ pub async fn run(args: Args) -> Result<(), super::Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let node = Node::start(config).await?;
     for address in node.addresses() {
-        println!("ringhold is ready on {address}");
+        // A courtesy to whoever started it: a node whose stdout nobody reads any more, or is full, goes on.
+        if output::print(format!("ringhold is ready on {address}\n")).is_err() {
+            tracing::debug!(%address, "nobody could be told on stdout that the node is ready");
+        }
     }
     tokio::select! {
         _ = terminate.recv() => {}

@@ -12,11 +12,16 @@ use hyper_util::rt::TokioIo;
 use ringhold_ring::Key;
 
 use super::App;
+use super::answer::X_RINGHOLD_MEMBER;
 use super::problem::{Code, Problem};
 use super::report::{ClusterReport, Location};
 
 /// The protocol that `/internal/peer` upgrades to.
 pub const PEER_PROTOCOL: &str = "ringhold-peer/1";
+
+pub(super) const HEALTHZ: &str = "/healthz";
+pub(super) const READYZ: &str = "/readyz";
+pub(super) const PEER: &str = crate::peer::PATH;
 
 const LOCATE: &str = "/cluster/locate/";
 
@@ -26,11 +31,11 @@ pub(super) fn router(app: Arc<App>) -> Router {
         // A key may be anything, `//` included, so the handler takes it from the path as it was sent.
         .route("/cluster/locate/", get(locate))
         .route("/cluster/locate/{*key}", get(locate))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+        .route(HEALTHZ, get(healthz))
+        .route(READYZ, get(readyz))
         .route("/openapi.json", get(openapi))
         .route("/problems", get(problems))
-        .route("/internal/peer", get(peer))
+        .route(PEER, get(peer))
         .method_not_allowed_fallback(async || Problem::from(Code::MethodNotAllowed))
         .fallback(async || Problem::from(Code::NoSuchPath))
         .with_state(app)
@@ -49,9 +54,13 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+/// Tells who it is, so that a member that probes this way knows that it is one.
+async fn readyz(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Problem> {
     match app.status.is_ready() {
-        Ok(()) => Ok("ready\n"),
+        Ok(()) => {
+            let member = HeaderValue::from_maybe_shared(app.objects.member()).ok();
+            Ok((member.map(|member| [(X_RINGHOLD_MEMBER, member)]), "ready\n"))
+        }
         Err(why) => Err(Problem::because(Code::NotReady, why)),
     }
 }

@@ -1,7 +1,7 @@
 //! Accepting connections, and serving HTTP on each until it ends or the node stops.
 //!
-//! Invariant: at most `limits.max_connections` connections exist at once over all listeners of a node, and dropping
-//! the future of [`serve`] ends every one of this listener's.
+//! Invariant: at most `limits.max_connections` connections exist at once over all listeners of a node, and a few for
+//! members beyond them; and dropping the future of [`serve`] ends every one of this listener's.
 
 use std::io;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::gathered::Gathered;
-use super::service::Exchange;
+use super::service::{Admission, Exchange};
 use super::watched::{Protocol, Stall, Watch, Watched};
 
 /// How long a connection may stand still, idle between requests or with a client that does not read.
@@ -34,6 +34,12 @@ const MAX_BUFFER_BYTES: usize = 128 << 10;
 
 /// Ticks of the watch in one `limits.header_timeout`.
 const TICKS_PER_TIMEOUT: u32 = 2;
+
+/// How long a node that stops waits for the next request on a connection that it would like to close.
+const LEAVE_TIME: Duration = Duration::from_millis(250);
+
+/// How long a connection beyond the limit may take for its request.
+const RESERVED_HEADER_TIMEOUT: Duration = Duration::from_secs(1);
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const WARN_EVERY: u32 = 100;
@@ -52,9 +58,9 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationT
             accepted = accept(&listener, &app) => accepted,
         };
         match accepted {
-            Ok((stream, permit)) => {
+            Ok((stream, admission, permit)) => {
                 failures = 0;
-                let exchange = template.another();
+                let exchange = template.another(admission);
                 let stopping = shutdown.child_token();
                 connections.spawn(async move {
                     connection(stream, exchange, stopping).await;
@@ -71,22 +77,31 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationT
             }
         }
     }
+    app.leave();
     drop(listener);
     while connections.join_next().await.is_some() {}
 }
 
-/// The permit comes first: a connection that may not be served yet waits in the kernel's queue.
+/// While even the reserve is in use, connections wait in the kernel's queue.
 async fn accept(
     listener: &TcpListener,
     app: &App,
-) -> io::Result<(tokio::net::TcpStream, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(&app.connections).acquire_owned().await.map_err(io::Error::other)?;
+) -> io::Result<(tokio::net::TcpStream, Admission, OwnedSemaphorePermit)> {
+    drop(app.reserve.acquire().await);
     let (stream, _) = listener.accept().await?;
+    let (admission, permit) = match Arc::clone(&app.connections).try_acquire_owned() {
+        Ok(permit) => (Admission::Everyone, permit),
+        // Another listener may just have taken the last of it.
+        Err(_) => {
+            let permit = Arc::clone(&app.reserve).acquire_owned().await;
+            (Admission::Reserved, permit.map_err(io::Error::other)?)
+        }
+    };
     // Answers are written whole; waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot turn off Nagle's algorithm");
     }
-    Ok((stream, permit))
+    Ok((stream, admission, permit))
 }
 
 /// A node without file descriptors fails to accept ten times a second; its log need not tell each time.
@@ -105,7 +120,10 @@ async fn connection<S>(stream: S, exchange: Arc<Exchange>, stopping: Cancellatio
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let header_timeout = exchange.app.limits.header_timeout;
+    let header_timeout = match exchange.admission {
+        Admission::Everyone => exchange.app.limits.header_timeout,
+        Admission::Reserved => exchange.app.limits.header_timeout.min(RESERVED_HEADER_TIMEOUT),
+    };
     let opening = Watched::open(stream, Arc::clone(&exchange.activity));
     let opened = tokio::select! {
         opened = tokio::time::timeout(header_timeout, opening) => opened,
@@ -125,15 +143,15 @@ where
         Protocol::Http2 => {
             let served = http2(&exchange).serve_connection(io, exchange.service());
             let watch = watch(protocol, header_timeout);
+            if exchange.admission == Admission::Reserved {
+                // Only this connection's: what it has asked already is answered, and no more.
+                stopping.cancel();
+            }
             run(served, |served| served.graceful_shutdown(), &stream, watch, &exchange, &stopping).await
         }
     };
     match ended {
-        Ended::Served => tokio::select! {
-            biased;
-            () = stream.finish() => {}
-            () = stopping.cancelled() => {}
-        },
+        Ended::Served => stream.finish().await,
         Ended::Stalled(Stall::Head) => tracing::debug!("a request head did not end in time"),
         Ended::Stalled(Stall::Idle) => tracing::debug!("a connection stood still for too long"),
     }
@@ -166,6 +184,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut served = std::pin::pin!(served);
+    let mut leaving = std::pin::pin!(time_to_leave(watch.protocol(), stopping));
     let mut is_stopping = false;
     loop {
         let step = std::future::poll_fn(|cx| match served.as_mut().poll(cx) {
@@ -191,11 +210,20 @@ where
                     return Ended::Stalled(stall);
                 }
             }
-            () = stopping.cancelled(), if !is_stopping => {
+            () = &mut leaving, if !is_stopping => {
                 is_stopping = true;
                 finish(served.as_mut());
             }
         }
+    }
+}
+
+/// When a connection is to be closed as soon as nothing is asked on it. HTTP/2 can say so beforehand. A client over
+/// HTTP/1 may be about to send: with its next answer it is told that the connection ends.
+async fn time_to_leave(protocol: Protocol, stopping: &CancellationToken) {
+    stopping.cancelled().await;
+    if protocol == Protocol::Http1 {
+        tokio::time::sleep(LEAVE_TIME).await;
     }
 }
 

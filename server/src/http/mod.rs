@@ -23,6 +23,7 @@ mod tests;
 mod watched;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -50,8 +51,13 @@ pub struct App {
     max_object_bytes: usize,
     accept_member: AcceptMember,
     connections: Arc<Semaphore>,
+    reserve: Arc<Semaphore>,
     bodies: Budget,
+    is_leaving: AtomicBool,
 }
+
+/// Connections beyond `limits.max_connections`, on which only members are served, and nobody is for long.
+const RESERVED_CONNECTIONS: usize = 64;
 
 impl App {
     /// An app whose limits hold over all listeners that serve it.
@@ -73,8 +79,20 @@ impl App {
             max_object_bytes,
             accept_member,
             connections: Arc::new(Semaphore::new(connections)),
+            reserve: Arc::new(Semaphore::new(RESERVED_CONNECTIONS)),
             bodies: Budget::new(limits.max_body_bytes_in_flight),
+            is_leaving: AtomicBool::new(false),
         }
+    }
+
+    /// From now on every answer over HTTP/1 says that its connection ends with it, so that clients go elsewhere
+    /// with their next request, before connections are closed.
+    pub fn leave(&self) {
+        self.is_leaving.store(true, Relaxed);
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Relaxed)
     }
 }
 

@@ -78,7 +78,7 @@ codes! {
         "open it over HTTP/1.1 with Connection: upgrade and Upgrade: ringhold-peer/1; it is for members only";
     NotReady, 503, "not-ready", "The node should not take traffic now",
         "ask another node, or wait";
-    Overloaded, 503, "overloaded", "Too many bodies are being received",
+    Overloaded, 503, "overloaded", "The node has no room for the request now",
         "the node's memory for request bodies is in use; retry after the seconds in Retry-After";
     OutcomeUnknown, 503, "outcome-unknown", "The outcome is unknown",
         "the request may or may not have been carried out; read the object to see";

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
-use http::header::{CONNECTION, HeaderValue};
-use http::{Method, Request, Response, Version, request};
+use http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
+use http::{Method, Request, Response, StatusCode, Version, request};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
@@ -26,19 +26,35 @@ pub(super) const OBJECTS: &str = "/objects/";
 pub(super) struct Exchange {
     pub(super) app: Arc<App>,
     pub(super) activity: Arc<Activity>,
+    pub(super) admission: Admission,
     rest: TowerToHyperService<Router>,
+}
+
+/// Whose requests are served on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    Everyone,
+    /// The connection is one too many for clients. Members may still open a stream, and whoever watches the node
+    /// may see that it lives: a crowd of clients must not cut it off from its ring.
+    Reserved,
+}
+
+impl Admission {
+    fn admits(self, path: &str) -> bool {
+        self == Self::Everyone || matches!(path, endpoints::PEER | endpoints::HEALTHZ | endpoints::READYZ)
+    }
 }
 
 impl Exchange {
     pub(super) fn new(app: Arc<App>) -> Self {
         let rest = TowerToHyperService::new(endpoints::router(Arc::clone(&app)));
-        Self { app, activity: Arc::default(), rest }
+        Self { app, activity: Arc::default(), admission: Admission::Everyone, rest }
     }
 
     /// The same for another connection.
-    pub(super) fn another(&self) -> Arc<Self> {
+    pub(super) fn another(&self, admission: Admission) -> Arc<Self> {
         let Self { app, rest, .. } = self;
-        Arc::new(Self { app: Arc::clone(app), activity: Arc::default(), rest: rest.clone() })
+        Arc::new(Self { app: Arc::clone(app), activity: Arc::default(), admission, rest: rest.clone() })
     }
 
     /// The form in which hyper wants it.
@@ -61,8 +77,16 @@ impl Exchange {
     async fn answer(&self, head: &request::Parts, incoming: Incoming) -> Response<Body> {
         let _in_service = self.activity.request_begins();
         let fields = Fields::of(&head.headers);
-        let response = if head.version == Version::HTTP_11 && !fields.has_one_host() {
+        let mut response = if head.version == Version::HTTP_11 && !fields.has_one_host() {
             Problem::from(Code::BadHost).into_response()
+        } else if !self.admission.admits(head.uri.path()) {
+            drop(Upload::new(incoming, head, self.app.limits.body_timeout));
+            Problem::because(
+                Code::Overloaded,
+                "the node has as many connections as limits.max_connections allows",
+            )
+            .with(RETRY_AFTER, HeaderValue::from_static("1"))
+            .into_response()
         } else if let Some(raw_key) = head.uri.path().strip_prefix(OBJECTS) {
             let mut upload = Upload::new(incoming, head, self.app.limits.body_timeout);
             let response = objects::answer(&self.app, head, &fields, raw_key, &mut upload).await;
@@ -74,7 +98,15 @@ impl Exchange {
         } else {
             Box::pin(self.other(head.clone(), incoming)).await
         };
+        if self.is_last() && head.version <= Version::HTTP_11 && !is_upgrade(&response) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if head.method == Method::HEAD { answer::without_body(response) } else { response }
+    }
+
+    /// Whether the connection should end with the answer that is given now.
+    fn is_last(&self) -> bool {
+        self.admission == Admission::Reserved || self.app.is_leaving()
     }
 
     async fn other(&self, head: request::Parts, incoming: Incoming) -> Response<Body> {
@@ -83,6 +115,10 @@ impl Exchange {
             Err(never) => match never {},
         }
     }
+}
+
+fn is_upgrade(response: &Response<Body>) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn and_close(mut response: Response<Body>, upload: &Upload) -> Response<Body> {

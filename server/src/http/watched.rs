@@ -84,6 +84,10 @@ impl Watch {
         Self { protocol, head: None, still: 0, max_head_ticks, max_still_ticks }
     }
 
+    pub(super) const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// Whether the connection should be given up at this tick.
     pub(super) fn tick(&mut self, activity: &Activity) -> Option<Stall> {
         let moved = activity.moved.swap(false, Relaxed) || activity.in_service.load(Relaxed) > 0;

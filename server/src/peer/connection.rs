@@ -17,8 +17,11 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::body::{Assembly, Progress};
+use super::channel::Channel;
 use super::frame::{self, Frame, Kind, Violation};
-use super::handshake::{self, CloseCode, HandshakeError, Hello};
+use super::handshake::{self, Agreed, CloseCode, HandshakeError};
+use super::hello::{Hello, MAX_REQUESTS};
+use super::macs::{FrameReader, FrameWriter};
 use super::message::{self, Body};
 use super::outbox::{Fate, Outbox, Ticket};
 use super::reply::{self, Reply};
@@ -98,23 +101,26 @@ impl Connection {
         mut buffer: BytesMut,
         identity: Arc<Identity>,
         member: &MemberAddress,
+        channel: &Channel,
     ) -> Result<Arc<Self>, HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let remote = handshake::ask(&mut stream, &mut buffer, &identity, member).await?;
+        let Agreed { remote, macs } =
+            handshake::ask(&mut stream, &mut buffer, &identity, member, channel).await?;
+        let (sealer, opener) = macs.unzip();
         let connection = Arc::new(Self {
-            outbox: Outbox::new(remote.assembly_bytes),
+            outbox: Outbox::new(remote.assembly_bytes, FrameWriter::new(sealer)),
             inbox: Mutex::default(),
             next_id: AtomicU64::new(1),
-            slots: Semaphore::new(remote.max_requests.min(handshake::MAX_REQUESTS) as usize),
+            slots: Semaphore::new(remote.max_requests.min(MAX_REQUESTS) as usize),
             open: AtomicBool::new(true),
             cause: Mutex::default(),
             stop: CancellationToken::new(),
             identity,
             remote,
         });
-        tokio::spawn(Arc::clone(&connection).run(stream, buffer));
+        tokio::spawn(Arc::clone(&connection).run(stream, buffer, FrameReader::new(opener)));
         Ok(connection)
     }
 
@@ -247,19 +253,22 @@ impl Connection {
         }
     }
 
-    async fn run<S: AsyncRead + AsyncWrite + Send + Unpin>(self: Arc<Self>, stream: S, buffer: BytesMut) {
-        let cause = self.read_and_write(stream, buffer).await;
+    async fn run<S>(self: Arc<Self>, stream: S, buffer: BytesMut, frames: FrameReader)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin,
+    {
+        let cause = self.read_and_write(stream, buffer, frames).await;
         self.close(&cause);
     }
 
     /// Until the stream ends; why it did.
-    async fn read_and_write<S>(&self, stream: S, mut buffer: BytesMut) -> String
+    async fn read_and_write<S>(&self, stream: S, mut buffer: BytesMut, frames: FrameReader) -> String
     where
         S: AsyncRead + AsyncWrite + Send + Unpin,
     {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let reading = async {
-            let result = self.read_from(&mut reader, &mut buffer).await;
+            let result = self.read_from(&mut reader, &mut buffer, frames).await;
             let is_violation = match &result {
                 Err(ReadError::Violation(violation)) => {
                     let (code, reason) = (CloseCode::from(violation), violation.to_string());
@@ -312,9 +321,10 @@ impl Connection {
         &self,
         reader: &mut R,
         buffer: &mut BytesMut,
+        mut frames: FrameReader,
     ) -> Result<(), ReadError> {
         loop {
-            while let Some((frame, length)) = frame::first(buffer)? {
+            while let Some((frame, length)) = frames.first(buffer)? {
                 self.take(frame)?;
                 buffer.advance(length);
             }
@@ -349,7 +359,7 @@ impl Connection {
             }
             Kind::Close => Err(ReadError::Refused(handshake::close_reason(frame.payload))),
             Kind::Void => Ok(()),
-            Kind::Hello | Kind::Request | Kind::Cancel | Kind::Probe => {
+            Kind::Hello | Kind::Proof | Kind::Request | Kind::Cancel | Kind::Probe => {
                 Err(Violation::Unexpected("frame from the answering side").into())
             }
         }

@@ -1,11 +1,9 @@
 //! Opening a stream to a member: a connection, then an HTTP/1.1 upgrade on the member's ordinary listener.
 //!
-//! [`Connect`] is where TLS will come in. Whoever does not answer the upgrade with 101 is not an error here: it
-//! may be a member that speaks plain HTTP only.
+//! Whoever does not answer the upgrade with 101 is not an error here: it may be a member that speaks plain HTTP
+//! only.
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -14,49 +12,18 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
 use ringhold_ring::MemberAddress;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::Identity;
+use super::connect::{Connect, Connected, MemberStream, reason, tls_reason};
 use super::connection::{Connection, READ_BYTES};
 use super::handshake::HandshakeError;
+use crate::security::shared_secret::NoRandomness;
 
 /// Where a member's listener takes streams.
 pub const PATH: &str = "/internal/peer";
 
 /// The name of the protocol in `Upgrade`.
 pub const PROTOCOL: &str = "ringhold-peer/1";
-
-/// A byte stream to or from a member.
-pub trait MemberStream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> MemberStream for S {}
-
-/// A connection being made.
-pub type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<Box<dyn MemberStream>>> + Send + 'a>>;
-
-/// How a member is reached.
-pub trait Connect: Send + Sync + 'static {
-    /// Opens a byte stream to `member`. The caller limits the time it may take.
-    fn connect<'a>(&'a self, member: &'a MemberAddress) -> Connecting<'a>;
-}
-
-/// Plain TCP, without delay; names are resolved each time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tcp;
-
-impl Connect for Tcp {
-    fn connect<'a>(&'a self, member: &'a MemberAddress) -> Connecting<'a> {
-        Box::pin(async move {
-            let stream = match member.ip() {
-                Some(ip) => TcpStream::connect((ip, member.port())).await?,
-                None => TcpStream::connect((member.host(), member.port())).await?,
-            };
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as Box<dyn MemberStream>)
-        })
-    }
-}
 
 /// Whether a request asks for a member stream; its answer is then 101 with the same `Upgrade`.
 #[must_use]
@@ -80,14 +47,36 @@ pub(super) enum Dialled {
 /// Why there is nobody to speak to; nothing was sent that anybody could execute.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialError {
-    #[error("cannot connect: {0}")]
+    #[error("cannot connect: {}", reason(.0))]
     Connect(#[from] io::Error),
+    #[error("TLS failed: {0}")]
+    Tls(String),
     #[error("not a member of this ring: it does not speak HTTP ({0})")]
     NotHttp(hyper::Error),
-    #[error("it refuses access with status {0}; it must count this node among its members")]
+    #[error(
+        "it refuses access with status {0}; it must count this node among its members, and its log says more"
+    )]
     Access(StatusCode),
     #[error("the handshake failed: {0}")]
     Handshake(#[from] HandshakeError),
+    #[error("no member token can be made: {0}")]
+    Token(#[from] NoRandomness),
+}
+
+impl DialError {
+    /// Whether somebody is there, and one of both sides does not want the other: worth a line of its own.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Connect(error) => tls_reason(error).is_some(),
+            Self::Tls(_) | Self::Access(_) => true,
+            Self::Handshake(error) => error.is_refusal(),
+            Self::NotHttp(_) | Self::Token(_) => false,
+        }
+    }
+
+    fn in_http(error: hyper::Error) -> Self {
+        tls_reason(&error).map_or(Self::NotHttp(error), Self::Tls)
+    }
 }
 
 /// Connects, asks for the upgrade and shakes hands.
@@ -96,9 +85,9 @@ pub(super) async fn dial(
     member: &MemberAddress,
     identity: Arc<Identity>,
 ) -> Result<Dialled, DialError> {
-    let stream = TokioIo::new(connector.connect(member).await?);
+    let Connected { stream, channel } = connector.connect(member).await?;
     let (mut sender, http) =
-        hyper::client::conn::http1::handshake(stream).await.map_err(DialError::NotHttp)?;
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(DialError::in_http)?;
     let http = tokio::spawn(http.with_upgrades());
     // The task of a connection that is not upgraded must not outlive a caller that gives up.
     let _http = AbortOnDrop(http.abort_handle());
@@ -110,20 +99,23 @@ pub(super) async fn dial(
     }
     headers.insert(CONNECTION, http::HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, http::HeaderValue::from_static(PROTOCOL));
-    let response = sender.send_request(request).await.map_err(DialError::NotHttp)?;
+    if let Some(secrets) = identity.secrets() {
+        secrets.sign(&mut request, &[], member, identity.clock().wall())?;
+    }
+    let response = sender.send_request(request).await.map_err(DialError::in_http)?;
     match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => {}
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => return Err(DialError::Access(status)),
         _ => return Ok(Dialled::PlainHttp),
     }
-    let upgraded = hyper::upgrade::on(response).await.map_err(DialError::NotHttp)?;
+    let upgraded = hyper::upgrade::on(response).await.map_err(DialError::in_http)?;
     let Ok(parts) = upgraded.downcast::<TokioIo<Box<dyn MemberStream>>>() else {
         return Err(io::Error::other("the upgraded stream is not the one that was opened").into());
     };
     let mut buffer = BytesMut::with_capacity(READ_BYTES.max(parts.read_buf.len()));
     buffer.extend_from_slice(&parts.read_buf);
     let stream = parts.io.into_inner();
-    Ok(Dialled::Stream(Connection::start(stream, buffer, identity, member).await?))
+    Ok(Dialled::Stream(Connection::start(stream, buffer, identity, member, &channel).await?))
 }
 
 struct AbortOnDrop(tokio::task::AbortHandle);

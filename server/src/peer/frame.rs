@@ -1,8 +1,10 @@
 //! Frames of the member stream: 13 bytes of header, then a payload whose limit its kind sets.
 //!
-//! Pure functions over buffers; what the payloads mean is in `message` and `handshake`. Invariant: nothing read
+//! Pure functions over buffers; what the payloads mean is in `message`, `reply` and `hello`. Invariant: nothing read
 //! from a stream makes this side hold more than one frame of its kind's limit. The page for other
 //! implementations is `proto-docs/member-stream.md`; it and these constants say the same.
+
+use crate::security::stream::{FrameError, PROOF_BYTES};
 
 /// How long a frame's header is: length, kind, correlation id.
 pub const HEADER_BYTES: usize = 13;
@@ -31,6 +33,8 @@ pub enum Kind {
     Close = 0x02,
     /// No new requests, please: the serving side is about to stop.
     GoAway = 0x03,
+    /// That its sender knows the shared secret.
+    Proof = 0x04,
     /// An operation on a key.
     Request = 0x10,
     /// What came of it.
@@ -54,6 +58,7 @@ impl Kind {
             0x01 => Self::Hello,
             0x02 => Self::Close,
             0x03 => Self::GoAway,
+            0x04 => Self::Proof,
             0x10 => Self::Request,
             0x11 => Self::Answer,
             0x12 => Self::Cancel,
@@ -73,6 +78,7 @@ impl Kind {
             Self::Answer => INLINE_BYTES + 2048,
             Self::Hello | Self::Close => 1024,
             Self::GoAway | Self::Cancel => 0,
+            Self::Proof => PROOF_BYTES,
             Self::Body => CHUNK_BYTES,
             Self::Credit => 4,
             Self::Probe => 8,
@@ -115,6 +121,9 @@ pub enum Violation {
     /// More than this side has agreed to receive.
     #[error("over the limit: {0}")]
     OverLimit(&'static str),
+    /// A frame that the other side did not send, or not at this place.
+    #[error(transparent)]
+    Forged(#[from] FrameError),
 }
 
 /// The first frame of `buffer` and how many bytes it takes; none while it is incomplete.
@@ -131,6 +140,12 @@ pub fn first(buffer: &[u8]) -> Result<Option<(Frame<'_>, usize)>, Violation> {
     let Some((id, rest)) = rest.split_first_chunk::<8>() else { return Ok(None) };
     let frame = |payload| Frame { kind, id: u64::from_be_bytes(*id), payload };
     Ok(rest.get(..length).map(|payload| (frame(payload), HEADER_BYTES + length)))
+}
+
+/// How many bytes the first frame of `buffer` takes, whole or not: at least those of a header.
+pub(super) fn length(buffer: &[u8]) -> usize {
+    let length = buffer.first_chunk().map_or(0, |length| u32::from_be_bytes(*length));
+    HEADER_BYTES.saturating_add(usize::try_from(length).unwrap_or(usize::MAX))
 }
 
 /// The header of a frame.

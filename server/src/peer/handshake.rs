@@ -1,53 +1,24 @@
-//! The first frames of a stream: who each side is, and whether they belong together.
+//! The first frames of a stream: who each side is, whether they belong together, and that both know the secret.
 //!
 //! The asking side sends `HELLO` first; the answering side replies with its own or with `CLOSE` and a reason. A
-//! different ring id is no reason: rings differ while a new member list is being rolled out.
+//! different ring id is no reason: rings differ while a new member list is being rolled out. With a shared secret two
+//! `PROOF`s follow. Invariant: a side that has a secret takes nothing else before the other has proved to know it.
+
+use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use ringhold_ring::{MemberAddress, RingId};
+use ringhold_ring::MemberAddress;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::Identity;
-use super::frame::{self, Fields, Kind, Violation, cut};
-
-const MAGIC: [u8; 8] = *b"RINGHOLD";
-
-/// The oldest and newest version this side speaks.
-const VERSIONS: (u8, u8) = (1, 1);
-
-/// No feature has been added to version 1 yet.
-const FEATURES: u64 = 0;
-
-/// Requests one side lets the other have in progress on a stream.
-pub(super) const MAX_REQUESTS: u32 = 1024;
+use super::channel::Channel;
+use super::frame::{self, Kind, Violation, cut};
+use super::hello::{Hello, VERSIONS};
+use super::secrets::Secrets;
+use crate::security::shared_secret::{NoRandomness, random};
+use crate::security::stream::{FrameOpener, FrameSealer, Proof, ProofError, StreamKeys, Transcript};
 
 const MAX_REASON_BYTES: usize = 512;
-
-/// The longest text of a member's address: a 253-byte name, a colon and a port.
-const MAX_ADDRESS_BYTES: usize = 259;
-
-/// What a side says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hello {
-    /// The oldest and newest protocol version it speaks.
-    pub versions: (u8, u8),
-    /// Optional parts of the protocol it knows; what both know applies.
-    pub features: u64,
-    /// Its ring.
-    pub ring_id: RingId,
-    /// Which start of it.
-    pub incarnation: u64,
-    /// The largest value it stores.
-    pub max_object_bytes: usize,
-    /// How many bytes of unfinished values it will hold for the other side.
-    pub assembly_bytes: usize,
-    /// How many requests it will have in progress for the other side.
-    pub max_requests: u32,
-    /// Its cluster.
-    pub cluster: String,
-    /// Itself.
-    pub member: MemberAddress,
-}
 
 /// Why two sides did not come together.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +27,7 @@ pub enum HandshakeError {
     #[error("the stream broke during the handshake: {0}")]
     Io(#[from] std::io::Error),
     /// It took too long.
-    #[error("no HELLO came within {} s", super::serve::HANDSHAKE_TIMEOUT.as_secs())]
+    #[error("the handshake was not over within {} s", super::serve::HANDSHAKE_TIMEOUT.as_secs())]
     Timeout,
     /// What came was not the protocol.
     #[error("the other side does not keep to the protocol: {0}")]
@@ -75,6 +46,23 @@ pub enum HandshakeError {
     /// Somebody else lives at that address.
     #[error("the other side is member {0}, which is not who was asked for")]
     Member(MemberAddress),
+    /// No secret there.
+    #[error(
+        "the other side offers no proof of the shared secret, which this side demands: set auth.shared_secret there too"
+    )]
+    NoProof,
+    /// Another secret there.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// TLS does not reach from end to end.
+    #[error(
+        "one side sees TLS and the other does not: something between them ends it, so the proof of the shared \
+         secret cannot be bound to it; let members reach each other without that"
+    )]
+    Channel,
+    /// No challenge could be made.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     /// The other side said why.
     #[error("refused by the other side: {0}")]
     Refused(String),
@@ -91,6 +79,7 @@ pub(super) enum CloseCode {
     Unexpected = 5,
     OverLimit = 6,
     Idle = 7,
+    Secret = 8,
 }
 
 impl From<&Violation> for CloseCode {
@@ -99,111 +88,26 @@ impl From<&Violation> for CloseCode {
             Violation::Malformed(_) => Self::Malformed,
             Violation::Unexpected(_) | Violation::UnknownKind(_) => Self::Unexpected,
             Violation::TooLong { .. } | Violation::OverLimit(_) => Self::OverLimit,
+            Violation::Forged(_) => Self::Secret,
         }
     }
 }
 
 impl HandshakeError {
+    /// Whether one side refused the other, rather than that the stream broke.
+    pub(super) const fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Io(_) | Self::Timeout | Self::NoRandomness(_))
+    }
+
     fn close_code(&self) -> Option<CloseCode> {
         match self {
-            Self::Io(_) | Self::Refused(_) => None,
+            Self::Io(_) | Self::NoRandomness(_) | Self::Refused(_) => None,
             Self::Timeout => Some(CloseCode::Idle),
             Self::Violation(violation) => Some(violation.into()),
             Self::Version(_) => Some(CloseCode::Version),
             Self::Cluster { .. } => Some(CloseCode::Cluster),
             Self::Member(_) => Some(CloseCode::Member),
-        }
-    }
-}
-
-impl Hello {
-    /// What this member says.
-    #[must_use]
-    pub fn of(identity: &Identity) -> Self {
-        Self {
-            versions: VERSIONS,
-            features: FEATURES,
-            ring_id: identity.ring_id(),
-            incarnation: identity.incarnation(),
-            max_object_bytes: identity.max_object_bytes(),
-            assembly_bytes: identity.assembly_bytes(),
-            max_requests: MAX_REQUESTS,
-            cluster: identity.cluster().into(),
-            member: identity.member().clone(),
-        }
-    }
-
-    /// Appends the payload of a `HELLO`.
-    pub fn encode(&self, to: &mut Vec<u8>) {
-        to.extend_from_slice(&MAGIC);
-        to.extend_from_slice(&[self.versions.0, self.versions.1]);
-        to.extend_from_slice(&self.features.to_be_bytes());
-        to.extend_from_slice(&self.ring_id.as_u64().to_be_bytes());
-        to.extend_from_slice(&self.incarnation.to_be_bytes());
-        to.extend_from_slice(&(self.max_object_bytes as u64).to_be_bytes());
-        to.extend_from_slice(&(self.assembly_bytes as u64).to_be_bytes());
-        to.extend_from_slice(&self.max_requests.to_be_bytes());
-        let cluster = cut(&self.cluster, Identity::MAX_CLUSTER_BYTES);
-        to.push(cluster.len() as u8);
-        to.extend_from_slice(cluster.as_bytes());
-        let member = self.member.to_string();
-        to.extend_from_slice(&(member.len() as u16).to_be_bytes());
-        to.extend_from_slice(member.as_bytes());
-    }
-
-    /// The inverse of [`Hello::encode`]. Of another version's `HELLO` only the front is looked at, and bytes behind
-    /// the last field are left to later versions.
-    ///
-    /// # Errors
-    /// [`HandshakeError::Violation`] when it is none, [`HandshakeError::Version`] when there is no common version.
-    pub fn decode(payload: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields::new(payload, "HELLO");
-        if fields.array()? != MAGIC {
-            return Err(Violation::Malformed("HELLO").into());
-        }
-        let versions = (fields.u8()?, fields.u8()?);
-        if versions.0 > VERSIONS.1 || versions.1 < VERSIONS.0 {
-            return Err(HandshakeError::Version(versions));
-        }
-        let features = fields.u64()?;
-        let ring_id = RingId::from_u64(fields.u64()?);
-        let incarnation = fields.u64()?;
-        let max_object_bytes = usize::try_from(fields.u64()?).map_err(fields.malformed())?;
-        let assembly_bytes = usize::try_from(fields.u64()?).map_err(fields.malformed())?;
-        let max_requests = fields.u32()?;
-        let length = usize::from(fields.u8()?);
-        let cluster = std::str::from_utf8(fields.take(length)?).map_err(fields.malformed())?.to_owned();
-        let length = usize::from(fields.u16()?);
-        if length > MAX_ADDRESS_BYTES {
-            return Err(Violation::OverLimit("member address").into());
-        }
-        let member = std::str::from_utf8(fields.take(length)?).map_err(fields.malformed())?;
-        let member = member.parse().map_err(fields.malformed())?;
-        fields.rest();
-        if max_requests == 0 || assembly_bytes < max_object_bytes {
-            return Err(Violation::Malformed("HELLO limits").into());
-        }
-        Ok(Self {
-            versions,
-            features,
-            ring_id,
-            incarnation,
-            max_object_bytes,
-            assembly_bytes,
-            max_requests,
-            cluster,
-            member,
-        })
-    }
-
-    fn check(&self, identity: &Identity, asked_for: Option<&MemberAddress>) -> Result<(), HandshakeError> {
-        if self.cluster != identity.cluster() {
-            let (theirs, ours) = (self.cluster.clone(), identity.cluster().into());
-            return Err(HandshakeError::Cluster { theirs, ours });
-        }
-        match asked_for {
-            Some(member) if *member != self.member => Err(HandshakeError::Member(self.member.clone())),
-            _ => Ok(()),
+            Self::NoProof | Self::Proof(_) | Self::Channel => Some(CloseCode::Secret),
         }
     }
 }
@@ -224,18 +128,36 @@ pub(super) fn close_reason(payload: &[u8]) -> String {
     printable.take(MAX_REASON_BYTES).collect()
 }
 
+/// What a handshake comes to.
+#[derive(Debug)]
+pub(super) struct Agreed {
+    /// What the other side said.
+    pub(super) remote: Hello,
+    /// What protects every frame from here on; none over TLS or without a secret.
+    pub(super) macs: Option<(FrameSealer, FrameOpener)>,
+}
+
 /// The asking side's part: says `HELLO` first. `buffer` holds what was read beyond the other's answer.
 pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     buffer: &mut BytesMut,
     identity: &Identity,
     member: &MemberAddress,
-) -> Result<Hello, HandshakeError> {
-    send(stream, identity).await?;
-    let result = receive(stream, buffer).await.and_then(|hello| {
-        hello.check(identity, Some(member))?;
-        Ok(hello)
-    });
+    channel: &Channel,
+) -> Result<Agreed, HandshakeError> {
+    let own = Own::new(identity, channel)?;
+    let asking = async {
+        send(stream, Kind::Hello, &own.hello).await?;
+        let theirs = receive(stream, buffer, Kind::Hello).await?;
+        let remote = own.check(&theirs, Some(member))?;
+        let Some(secrets) = &own.secrets else { return Ok(Agreed { remote, macs: None }) };
+        let keys =
+            StreamKeys::opener(secrets.shared(), Transcript::new(&own.hello, &theirs, channel.bytes()));
+        send(stream, Kind::Proof, &keys.proof()).await?;
+        keys.check(&receive_proof(stream, buffer).await?)?;
+        Ok(own.agreed(remote, keys))
+    };
+    let result = asking.await;
     refuse_on_error(stream, result).await
 }
 
@@ -244,37 +166,92 @@ pub(super) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     buffer: &mut BytesMut,
     identity: &Identity,
-) -> Result<Hello, HandshakeError> {
-    let received = tokio::time::timeout(super::serve::HANDSHAKE_TIMEOUT, receive(stream, buffer)).await;
-    let result = received.unwrap_or(Err(HandshakeError::Timeout)).and_then(|hello| {
-        hello.check(identity, None)?;
-        Ok(hello)
-    });
-    let hello = refuse_on_error(stream, result).await?;
-    send(stream, identity).await?;
-    Ok(hello)
+    channel: &Channel,
+) -> Result<Agreed, HandshakeError> {
+    let own = Own::new(identity, channel)?;
+    let answering = async {
+        let theirs = receive(stream, buffer, Kind::Hello).await?;
+        let remote = own.check(&theirs, None)?;
+        send(stream, Kind::Hello, &own.hello).await?;
+        let Some(secrets) = &own.secrets else { return Ok(Agreed { remote, macs: None }) };
+        let transcript = Transcript::new(&theirs, &own.hello, channel.bytes());
+        let proof = receive_proof(stream, buffer).await?;
+        let keys = StreamKeys::acceptor(secrets.shared(), transcript, &proof)?;
+        send(stream, Kind::Proof, &keys.proof()).await?;
+        Ok(own.agreed(remote, keys))
+    };
+    let result = tokio::time::timeout(super::serve::HANDSHAKE_TIMEOUT, answering).await;
+    refuse_on_error(stream, result.unwrap_or(Err(HandshakeError::Timeout))).await
 }
 
-async fn send<S: AsyncWrite + Unpin>(stream: &mut S, identity: &Identity) -> Result<(), HandshakeError> {
-    let mut bytes = Vec::with_capacity(512);
-    frame::put(&mut bytes, Kind::Hello, 0, |payload| Hello::of(identity).encode(payload));
+/// This side of one handshake; the secrets do not change while it lasts.
+struct Own<'a> {
+    identity: &'a Identity,
+    channel: &'a Channel,
+    secrets: Option<Arc<Secrets>>,
+    hello: Vec<u8>,
+}
+
+impl<'a> Own<'a> {
+    fn new(identity: &'a Identity, channel: &'a Channel) -> Result<Self, NoRandomness> {
+        let secrets = identity.secrets();
+        let challenge = secrets.as_ref().map(|_| random()).transpose()?;
+        let is_over_tls = *channel != Channel::Plain;
+        let mut hello = Vec::with_capacity(512);
+        Hello { challenge, is_over_tls, ..Hello::of(identity) }.encode(&mut hello);
+        Ok(Self { identity, channel, secrets, hello })
+    }
+
+    /// Whether the other side is one to talk to, as far as its `HELLO` tells.
+    fn check(&self, hello: &[u8], asked_for: Option<&MemberAddress>) -> Result<Hello, HandshakeError> {
+        let hello = Hello::decode(hello)?;
+        if hello.cluster != self.identity.cluster() {
+            let (theirs, ours) = (hello.cluster, self.identity.cluster().into());
+            return Err(HandshakeError::Cluster { theirs, ours });
+        }
+        if asked_for.is_some_and(|member| *member != hello.member) {
+            return Err(HandshakeError::Member(hello.member));
+        }
+        match (&self.secrets, &hello.challenge) {
+            (Some(_), None) => Err(HandshakeError::NoProof),
+            (Some(_), Some(_)) if hello.is_over_tls != (*self.channel != Channel::Plain) => {
+                Err(HandshakeError::Channel)
+            }
+            _ => Ok(hello),
+        }
+    }
+
+    fn agreed(&self, remote: Hello, keys: StreamKeys) -> Agreed {
+        let macs = match self.channel {
+            Channel::Plain => Some(keys.frames()),
+            Channel::Tls(_) => None,
+        };
+        Agreed { remote, macs }
+    }
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, kind: Kind, payload: &[u8]) -> std::io::Result<()> {
+    let mut bytes = Vec::with_capacity(frame::HEADER_BYTES + payload.len());
+    frame::put(&mut bytes, kind, 0, |to| to.extend_from_slice(payload));
     stream.write_all(&bytes).await?;
-    Ok(stream.flush().await?)
+    stream.flush().await
 }
 
+/// The payload of the next frame, which must be of `kind`.
 async fn receive<S: AsyncRead + Unpin>(
     stream: &mut S,
     buffer: &mut BytesMut,
-) -> Result<Hello, HandshakeError> {
+    kind: Kind,
+) -> Result<Vec<u8>, HandshakeError> {
     loop {
         if let Some((frame, length)) = frame::first(buffer)? {
-            let hello = match frame.kind {
-                Kind::Hello => Hello::decode(frame.payload),
+            let payload = match frame.kind {
+                received if received == kind => Ok(frame.payload.to_vec()),
                 Kind::Close => Err(HandshakeError::Refused(close_reason(frame.payload))),
-                _ => Err(Violation::Unexpected("frame before HELLO").into()),
+                _ => Err(Violation::Unexpected("frame before the end of the handshake").into()),
             };
             buffer.advance(length);
-            return hello;
+            return payload;
         }
         if stream.read_buf(buffer).await? == 0 {
             return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
@@ -282,11 +259,19 @@ async fn receive<S: AsyncRead + Unpin>(
     }
 }
 
+async fn receive_proof<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    buffer: &mut BytesMut,
+) -> Result<Proof, HandshakeError> {
+    let payload = receive(stream, buffer, Kind::Proof).await?;
+    Ok(payload.try_into().map_err(|_| Violation::Malformed("PROOF"))?)
+}
+
 /// Lets the other side know why, so that both can log it.
 async fn refuse_on_error<S: AsyncWrite + Unpin>(
     stream: &mut S,
-    result: Result<Hello, HandshakeError>,
-) -> Result<Hello, HandshakeError> {
+    result: Result<Agreed, HandshakeError>,
+) -> Result<Agreed, HandshakeError> {
     if let Err(error) = &result
         && let Some(code) = error.close_code()
     {

@@ -1,12 +1,17 @@
-//! Who this member is to others, and what a member says when it is asked how it is.
+//! Who this member is to others and how it proves that, and what a member says when it is asked how it is.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
 use ringhold_ring::{MemberAddress, RingId};
 
+use super::secrets::Secrets;
 use crate::clock::Clock;
+use crate::security::shared_secret::SharedSecrets;
 
-/// What this member tells every other one when a stream opens. Only the ring id changes, at a reload.
+/// What this member tells every other one when a stream opens. Only the ring id and the shared secrets change, at a
+/// reload.
 #[derive(Debug)]
 pub struct Identity {
     cluster: String,
@@ -15,6 +20,7 @@ pub struct Identity {
     incarnation: u64,
     max_object_bytes: usize,
     clock: Clock,
+    secrets: ArcSwapOption<Secrets>,
 }
 
 /// A cluster name that does not travel.
@@ -44,7 +50,8 @@ impl Identity {
             return Err(ClusterNameError(cluster.len()));
         }
         let ring_id = AtomicU64::new(ring_id.as_u64());
-        Ok(Self { cluster, member, ring_id, incarnation, max_object_bytes, clock })
+        let secrets = ArcSwapOption::empty();
+        Ok(Self { cluster, member, ring_id, incarnation, max_object_bytes, clock, secrets })
     }
 
     /// Members of another cluster are refused.
@@ -70,6 +77,17 @@ impl Identity {
         self.ring_id.store(ring_id.as_u64(), Ordering::Release);
     }
 
+    /// From now on every new stream, in either direction, begins with a proof of these secrets, and what is sent in
+    /// plain HTTP bears a token; open streams live on. With none, members prove nothing and none is demanded.
+    pub fn set_secrets(&self, secrets: Option<SharedSecrets>) {
+        let secrets = secrets.map(|shared| Arc::new(Secrets::new(shared, self.member.clone())));
+        self.secrets.store(secrets);
+    }
+
+    pub(super) fn secrets(&self) -> Option<Arc<Secrets>> {
+        self.secrets.load_full()
+    }
+
     /// Which start of this member it is.
     #[must_use]
     pub const fn incarnation(&self) -> u64 {
@@ -88,7 +106,7 @@ impl Identity {
         self.max_object_bytes.saturating_mul(4).clamp(AT_LEAST, u32::MAX as usize)
     }
 
-    pub(super) const fn clock(&self) -> &Clock {
+    pub(crate) const fn clock(&self) -> &Clock {
         &self.clock
     }
 }

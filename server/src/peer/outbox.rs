@@ -5,7 +5,6 @@
 //! byte was not handed to the transport is known to be unsent, and can still be withdrawn without a trace.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -13,24 +12,22 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 
-use super::frame::{self, CHUNK_BYTES, HEADER_BYTES, Kind, WINDOW_BYTES};
+use super::batch::{Batch, PIECES_PER_WRITE, Piece};
+use super::frame::{self, CHUNK_BYTES, Kind, WINDOW_BYTES};
+use super::macs::FrameWriter;
 
 /// Bytes of small frames that may wait; who has more waits outside.
 pub(super) const SMALL_LIMIT: usize = 1 << 20;
 
-/// Pieces of large values in one write: small frames wait for no more than these.
-const PIECES_PER_WRITE: usize = 4;
-
 /// Large values that take turns; the others wait for one to be through.
 const MAX_ACTIVE: usize = 64;
-
-/// A write buffer that grew beyond this in a burst is given back.
-const KEPT_CAPACITY: usize = 256 << 10;
 
 /// What is to be written.
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
+    /// Until the writing loop takes it.
+    frames: Mutex<Option<FrameWriter>>,
     /// Bytes of small frames that the transport has taken, since the stream began.
     written: AtomicU64,
     wake: Notify,
@@ -40,6 +37,8 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct Queue {
     small: Vec<u8>,
+    /// The room behind each frame of `small`, for its MAC.
+    tag_bytes: usize,
     /// Bytes of small frames before `small`, since the stream began.
     base: u64,
     active: VecDeque<Value>,
@@ -101,10 +100,12 @@ pub(super) struct Load {
 pub(super) struct Closed;
 
 impl Outbox {
-    /// An outbox towards a side that puts together at most `assembly_bytes` of values.
-    pub(super) fn new(assembly_bytes: usize) -> Self {
+    /// An outbox towards a side that puts together at most `assembly_bytes` of values. Its frames leave through
+    /// `frames`.
+    pub(super) fn new(assembly_bytes: usize, frames: FrameWriter) -> Self {
         let queue = Queue {
             small: Vec::new(),
+            tag_bytes: frames.tag_bytes(),
             base: 0,
             active: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -112,7 +113,8 @@ impl Outbox {
             phase: Phase::Open,
             writing: false,
         };
-        Self { queue: queue.into(), written: AtomicU64::new(0), wake: Notify::new(), room: Notify::new() }
+        let (queue, frames) = (queue.into(), Some(frames).into());
+        Self { queue, frames, written: AtomicU64::new(0), wake: Notify::new(), room: Notify::new() }
     }
 
     /// Puts a frame whose payload `fill` appends; a value that `fill` returns follows in pieces.
@@ -128,7 +130,7 @@ impl Outbox {
         }
         let start = queue.small.len();
         let mut value = None;
-        frame::put(&mut queue.small, kind, id, |payload| value = fill(payload));
+        queue.put(kind, id, |payload| value = fill(payload));
         let ticket =
             Ticket { id, start: queue.base + start as u64, end: queue.base + queue.small.len() as u64 };
         if let Some(bytes) = value {
@@ -204,7 +206,7 @@ impl Outbox {
         if let Some(at) = start.checked_sub(queue.base) {
             frame::void(&mut queue.small, usize::try_from(at).unwrap_or(usize::MAX));
         } else if queue.phase == Phase::Open {
-            frame::put(&mut queue.small, Kind::Cancel, ticket.id, |_| {});
+            queue.put(Kind::Cancel, ticket.id, |_| {});
             self.wake.notify_one();
         }
         queue.promote();
@@ -245,6 +247,7 @@ impl Outbox {
             queue.active.clear();
             queue.waiting.clear();
             last(&mut queue.small);
+            queue.make_room();
         }
         drop(queue);
         self.finish();
@@ -259,6 +262,7 @@ impl Outbox {
 
     /// Writes until the outbox is finished or closed, or the transport fails.
     pub(super) async fn write_to<W: AsyncWrite + Unpin>(&self, transport: &mut W) -> std::io::Result<()> {
+        let Some(mut frames) = self.frames.lock().take() else { return Ok(()) };
         let mut batch = Batch::default();
         let _end = WritingEnds(self);
         loop {
@@ -273,6 +277,7 @@ impl Outbox {
             match (taken, phase) {
                 (true, _) => {
                     self.nudge();
+                    batch.seal(&mut frames);
                     batch.write_to(transport, &self.written).await?;
                 }
                 (false, Phase::Finishing) => return transport.shutdown().await,
@@ -292,6 +297,17 @@ impl Drop for WritingEnds<'_> {
 }
 
 impl Queue {
+    /// Appends a small frame.
+    fn put(&mut self, kind: Kind, id: u64, fill: impl FnOnce(&mut Vec<u8>)) {
+        frame::put(&mut self.small, kind, id, fill);
+        self.make_room();
+    }
+
+    /// For the MAC of the frame that was appended. It is made when the frame leaves; until then the frame may change.
+    fn make_room(&mut self) {
+        self.small.resize(self.small.len() + self.tag_bytes, 0);
+    }
+
     /// Whether what was not written by now never will be.
     fn will_write_no_more(&self) -> bool {
         self.phase == Phase::Closed && !self.writing
@@ -335,7 +351,11 @@ impl Queue {
             }
             looked_at = 0;
             let piece = value.bytes.slice(value.sent..value.sent + length);
-            batch.pieces.push((frame::header(Kind::Body, value.id, length), piece));
+            batch.pieces.push(Piece {
+                header: frame::header(Kind::Body, value.id, length),
+                piece,
+                tag: None,
+            });
             value.sent += length;
             value.credit -= length;
             if value.sent < value.bytes.len() {
@@ -347,47 +367,5 @@ impl Queue {
         // Only now: a piece must not leave with the batch before its announcement.
         self.promote();
         !batch.small.is_empty() || !batch.pieces.is_empty()
-    }
-}
-
-/// What leaves together.
-#[derive(Debug, Default)]
-struct Batch {
-    small: Vec<u8>,
-    base: u64,
-    pieces: Vec<([u8; HEADER_BYTES], Bytes)>,
-}
-
-impl Batch {
-    fn clear(&mut self) {
-        self.small.clear();
-        self.small.shrink_to(KEPT_CAPACITY);
-        self.pieces.clear();
-    }
-
-    async fn write_to<W: AsyncWrite + Unpin>(
-        &self,
-        transport: &mut W,
-        written: &AtomicU64,
-    ) -> std::io::Result<()> {
-        let mut slices = [IoSlice::new(&[]); 1 + 2 * PIECES_PER_WRITE];
-        let parts = self.pieces.iter().flat_map(|(header, piece)| [&header[..], &piece[..]]);
-        for (slice, part) in slices.iter_mut().zip(std::iter::once(&self.small[..]).chain(parts)) {
-            *slice = IoSlice::new(part);
-        }
-        let mut left = &mut slices[..];
-        let mut total = 0;
-        // Skips the empty slices in front.
-        IoSlice::advance_slices(&mut left, 0);
-        while !left.is_empty() && left.iter().any(|slice| !slice.is_empty()) {
-            let count = transport.write_vectored(left).await?;
-            if count == 0 {
-                return Err(std::io::ErrorKind::WriteZero.into());
-            }
-            total += count;
-            written.store(self.base + total.min(self.small.len()) as u64, Ordering::Release);
-            IoSlice::advance_slices(&mut left, count);
-        }
-        transport.flush().await
     }
 }

@@ -2,7 +2,8 @@
 //! forbids upgrades.
 //!
 //! `/objects/{key}` with `X-PP-Datastore-Behavior: DISALLOW_FORWARDING`, over a few kept connections. Invariant: a
-//! status that no member of ours would answer with is never taken for an outcome.
+//! status that no member of ours would answer with is never taken for an outcome. With a shared secret each request
+//! bears a member token; an answer is protected by TLS or by nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,8 +22,8 @@ use ringhold_ring::{Key, MemberAddress, Timestamp, Version};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::connect::{Connect, reason};
 use super::connection::Trace;
-use super::dial::Connect;
 use super::outbox::Fate;
 use super::{Identity, MemberState, ProbeAnswer, message};
 use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal, Tags};
@@ -108,10 +109,14 @@ impl PlainHttp {
 
     /// Asks whether the member is ready.
     pub(super) async fn probe(&self, trace: &Trace) -> Result<ProbeAnswer, Failed> {
-        let mut request = http::Request::new(Full::default());
+        let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = http::Uri::from_static("/readyz");
-        let (parts, _) = self.exchange(request, MAX_PROBLEM_BYTES, trace).await?;
+        let (parts, body) = self.exchange(request, MAX_PROBLEM_BYTES, trace).await?;
+        let answer =
+            Answer { status: parts.status, headers: &parts.headers, body, now: self.identity.clock().now() };
         let state = match parts.status {
+            // Many a server that is no member answers every path with 200, or with 503.
+            status if !answer.is_of_member() => return Err(not_a_member(status)),
             StatusCode::OK => MemberState::Ready,
             StatusCode::SERVICE_UNAVAILABLE => MemberState::Starting,
             status => return Err(not_a_member(status)),
@@ -119,7 +124,7 @@ impl PlainHttp {
         Ok(ProbeAnswer { state, ring_id: None, incarnation: None })
     }
 
-    fn request(&self, path: &str, operation: &Operation) -> Result<http::Request<Full<Bytes>>, Failed> {
+    fn request(&self, path: &str, operation: &Operation) -> Result<http::Request<Bytes>, Failed> {
         let (method, conditions, ttl) = match operation {
             Operation::Get { conditions } => (Method::GET, conditions, None),
             Operation::Put { conditions, ttl, .. } => (Method::PUT, conditions, *ttl),
@@ -127,8 +132,7 @@ impl PlainHttp {
             Operation::Patch { conditions, ttl, .. } => (Method::PATCH, conditions, *ttl),
         };
         let value = message::value_of(operation);
-        let mut request =
-            http::Request::new(Full::new(value.map(|(value, _)| value.clone()).unwrap_or_default()));
+        let mut request = http::Request::new(value.map(|(value, _)| value.clone()).unwrap_or_default());
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|error| Failed::unsent(format!("{path}: {error}")))?;
         let headers = request.headers_mut();
@@ -148,11 +152,12 @@ impl PlainHttp {
     /// One request and its whole answer. A kept connection that has died meanwhile is replaced unnoticed.
     async fn exchange(
         &self,
-        mut request: http::Request<Full<Bytes>>,
+        request: http::Request<Bytes>,
         limit: usize,
         trace: &Trace,
     ) -> Result<(http::response::Parts, Bytes), Failed> {
         let host = HeaderValue::from_str(&self.member.to_string());
+        let (body, mut request) = (request.body().clone(), request.map(Full::new));
         request.headers_mut().insert(HOST, host.map_err(|error| Failed::unsent(error.to_string()))?);
         let disconnected = "it was disconnected";
         let _slot = self.slots.acquire().await.map_err(|_| Failed::unsent(disconnected))?;
@@ -167,6 +172,12 @@ impl PlainHttp {
                 if is_kept && sender.ready().await.is_err() {
                     continue;
                 }
+                if let Some(secrets) = self.identity.secrets() {
+                    let signed =
+                        secrets.sign(&mut request, &body, &self.member, self.identity.clock().wall());
+                    signed
+                        .map_err(|error| Failed::unsent(format!("no member token can be made: {error}")))?;
+                }
                 trace.set(Fate::Sent);
                 let mut error = match sender.try_send_request(request).await {
                     Ok(response) => return self.receive(response, sender, limit).await,
@@ -176,11 +187,11 @@ impl PlainHttp {
                     Some(unsent) => {
                         trace.set(Fate::Unsent);
                         if !is_kept {
-                            return Err(Failed::unsent(error.into_error().to_string()));
+                            return Err(Failed::unsent(reason(error.error())));
                         }
                         request = unsent;
                     }
-                    None => return Err(Failed::sent(error.into_error().to_string())),
+                    None => return Err(Failed::sent(reason(error.error()))),
                 }
             }
         };
@@ -192,11 +203,12 @@ impl PlainHttp {
     }
 
     async fn connect(&self) -> Result<Sender, Failed> {
-        let stream = self.connector.connect(&self.member).await;
-        let stream = stream.map_err(|error| Failed::unsent(format!("cannot connect: {error}")))?;
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        let connected = self.connector.connect(&self.member).await;
+        let connected =
+            connected.map_err(|error| Failed::unsent(format!("cannot connect: {}", reason(&error))))?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(connected.stream))
             .await
-            .map_err(|error| Failed::unsent(error.to_string()))?;
+            .map_err(|error| Failed::unsent(reason(&error)))?;
         // Its errors reach whoever uses the sender; it ends when the sender is dropped.
         tokio::spawn(connection);
         Ok(sender)
@@ -229,8 +241,7 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     fn into_result(self, operation: &Operation, limit: usize) -> Result<Result<Outcome, Refusal>, Failed> {
-        let is_problem = self.is_problem();
-        if !is_problem && !self.headers.contains_key(MEMBER) {
+        if !self.is_of_member() {
             return Err(not_a_member(self.status));
         }
         let outcome = match (operation, self.status) {
@@ -268,6 +279,10 @@ impl Answer<'_> {
             }
             status => return Err(Failed::sent(format!("it answered with status {status}: {detail}"))),
         })
+    }
+
+    fn is_of_member(&self) -> bool {
+        self.is_problem() || self.headers.contains_key(MEMBER)
     }
 
     fn is_problem(&self) -> bool {

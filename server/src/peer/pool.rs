@@ -12,17 +12,19 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
-use ringhold_ring::{Key, MemberAddress};
+use ringhold_ring::{Key, MemberAddress, Timestamp};
 use tokio::task::AbortHandle;
 
+use super::connect::Connect;
 use super::connection::{Connection, Lost, Trace};
-use super::dial::{Connect, Dialled, dial};
+use super::dial::{DialError, Dialled, dial};
 use super::message;
 use super::outbox::Fate;
 use super::plain_http::{Failed, PlainHttp};
 use super::reply::Reply;
 use super::{Identity, ProbeAnswer};
 use crate::object::{Operation, Outcome, Refusal};
+use crate::security::refusals::Refusals;
 
 /// How long one attempt to open a stream may take, whoever waits for it.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,6 +47,7 @@ pub enum PeerError {
 pub struct Peers {
     identity: Arc<Identity>,
     connector: Arc<dyn Connect>,
+    refusals: Arc<Refusals<MemberAddress>>,
     links: RwLock<HashMap<MemberAddress, Arc<Link>, foldhash::fast::RandomState>>,
 }
 
@@ -84,7 +87,8 @@ impl Peers {
     /// Members are reached through `connector`, and told what `identity` says.
     #[must_use]
     pub fn new(identity: Arc<Identity>, connector: impl Connect) -> Self {
-        Self { identity, connector: Arc::new(connector), links: RwLock::default() }
+        let (connector, refusals) = (Arc::new(connector), Arc::default());
+        Self { identity, connector, refusals, links: RwLock::default() }
     }
 
     /// Has `member` carry out `operation`, and waits at most `timeout` for the answer. Dropping the future
@@ -219,11 +223,15 @@ impl Peers {
     fn dial(&self, link: &Arc<Link>, round: u64) -> Attempt {
         let (link, connector, identity) =
             (Arc::clone(link), Arc::clone(&self.connector), Arc::clone(&self.identity));
+        let refusals = Arc::clone(&self.refusals);
         let task = tokio::spawn(async move {
             let dialled = dial(&*connector, &link.member, Arc::clone(&identity));
             let result = match tokio::time::timeout(DIAL_TIMEOUT, dialled).await {
                 Err(_) => Err(format!("cannot connect within {} s", DIAL_TIMEOUT.as_secs()).into()),
-                Ok(Err(error)) => Err(Arc::from(error.to_string())),
+                Ok(Err(error)) => {
+                    log_refusal(&refusals, &link.member, &error, identity.clock().now());
+                    Err(Arc::from(error.to_string()))
+                }
                 Ok(Ok(Dialled::Stream(connection))) => Ok(Arc::new(Transport::Stream(connection))),
                 Ok(Ok(Dialled::PlainHttp)) => {
                     let http = PlainHttp::new(link.member.clone(), connector, identity);
@@ -246,6 +254,20 @@ impl Peers {
         let abort = task.abort_handle();
         let result = task.map(|joined| joined.unwrap_or_else(|_| Err(DISCONNECTED.into())));
         Attempt { result: result.boxed().shared(), task: abort }
+    }
+}
+
+/// Members are asked again and again; the reason is told once in a while.
+fn log_refusal(
+    refusals: &Refusals<MemberAddress>,
+    member: &MemberAddress,
+    error: &DialError,
+    now: Timestamp,
+) {
+    if error.is_refusal()
+        && let Some(unlogged) = refusals.note(member.clone(), now)
+    {
+        tracing::warn!(%member, %error, unlogged, "no stream to a member");
     }
 }
 

@@ -19,16 +19,20 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::body::{Assembly, Progress};
+use super::channel::Channel;
 use super::connection::{FAREWELL_TIMEOUT, READ_BYTES, put_credit};
 use super::frame::{self, Frame, Kind, Violation};
-use super::handshake::{self, CloseCode, HandshakeError, Hello, MAX_REQUESTS};
+use super::handshake::{self, Agreed, CloseCode, HandshakeError};
+use super::hello::{Hello, MAX_REQUESTS};
+use super::macs::{FrameReader, FrameWriter};
 use super::message::{self, Body, RequestHead};
 use super::outbox::{Outbox, SMALL_LIMIT};
 use super::reply::{self, Reply};
 use super::{Identity, MemberState};
 use crate::object::{Operation, Outcome, Refusal};
+use crate::telemetry::Gate;
 
-/// How long the other side may take for its `HELLO`.
+/// How long the other side may take for its part of the handshake.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A stream on which nothing has come for so long is ended.
@@ -36,6 +40,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How long the other side may take to end the stream after `GOAWAY`.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+static OTHER_RING: Gate = Gate::new();
 
 /// What a stream leads to.
 pub trait Handler: Send + Sync + 'static {
@@ -97,15 +103,17 @@ pub enum ServeError {
     },
 }
 
-/// Serves a stream until the member ends it. When `shutdown` is cancelled the member is asked to end it, and what
-/// it has asked until then is still answered.
+/// Serves a stream that came in over `channel` until the member ends it. When `shutdown` is cancelled the member is
+/// asked to end it, and what it has asked until then is still answered.
 ///
 /// # Errors
-/// [`ServeError`] when it ends otherwise; worth a line in the log, nothing more.
+/// [`ServeError`] when it ends otherwise; worth a line in the log, nothing more. A stranger can cause as many as it
+/// likes: log those of one address once in a while ([`crate::security::refusals`]).
 pub async fn serve<S, H>(
     mut stream: S,
     handler: Arc<H>,
     identity: Arc<Identity>,
+    channel: Channel,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError>
 where
@@ -113,17 +121,20 @@ where
     H: Handler,
 {
     let mut buffer = BytesMut::with_capacity(READ_BYTES);
-    let remote = handshake::answer(&mut stream, &mut buffer, &identity).await?;
+    let Agreed { remote, macs } = handshake::answer(&mut stream, &mut buffer, &identity, &channel).await?;
     if remote.ring_id != identity.ring_id() {
         let (member, theirs, ours) = (&remote.member, remote.ring_id, identity.ring_id());
-        tracing::warn!(%member, %theirs, %ours, "a member with another ring opened a stream");
+        if let Some(more) = OTHER_RING.pass(identity.clock().now()) {
+            tracing::warn!(%member, %theirs, %ours, more, "a member with another ring opened a stream");
+        }
     }
     let member = remote.member.clone();
-    let outbox = Outbox::new(remote.assembly_bytes);
+    let (sealer, opener) = macs.unzip();
+    let outbox = Outbox::new(remote.assembly_bytes, FrameWriter::new(sealer));
     let answers = Answers { outbox, remote, identity, executing: AtomicUsize::new(0) };
     let serving = Serving { handler, answers: Arc::new(answers), heard: AtomicU64::new(0) };
     let (reader, writer) = tokio::io::split(stream);
-    let result = serving.run(reader, writer, buffer, &shutdown).await;
+    let result = serving.run(reader, writer, buffer, FrameReader::new(opener), &shutdown).await;
     serving.answers.outbox.close();
     result.map_err(|end| end.of(member))
 }
@@ -192,11 +203,12 @@ impl<H: Handler> Serving<H> {
         mut reader: R,
         mut writer: W,
         mut buffer: BytesMut,
+        frames: FrameReader,
         shutdown: &CancellationToken,
     ) -> Result<(), End> {
         let outbox = &self.answers.outbox;
         let reading = async {
-            let result = self.read_from(&mut reader, &mut buffer).await;
+            let result = self.read_from(&mut reader, &mut buffer, frames).await;
             match &result {
                 Err(End::Violation(violation)) => {
                     let (code, reason) = (CloseCode::from(violation), violation.to_string());
@@ -246,10 +258,11 @@ impl<H: Handler> Serving<H> {
         &self,
         reader: &mut R,
         buffer: &mut BytesMut,
+        mut frames: FrameReader,
     ) -> Result<(), End> {
         let mut partial = Partial::default();
         loop {
-            while let Some((frame, length)) = frame::first(buffer)? {
+            while let Some((frame, length)) = frames.first(buffer)? {
                 self.take(frame, &mut partial)?;
                 buffer.advance(length);
                 if !self.answers.has_room() {
@@ -289,7 +302,7 @@ impl<H: Handler> Serving<H> {
             }
             Kind::Void => {}
             Kind::Close => return Err(End::Refused(handshake::close_reason(payload))),
-            Kind::Hello | Kind::Answer | Kind::ProbeAnswer | Kind::GoAway => {
+            Kind::Hello | Kind::Proof | Kind::Answer | Kind::ProbeAnswer | Kind::GoAway => {
                 return Err(Violation::Unexpected("frame from the asking side").into());
             }
         }

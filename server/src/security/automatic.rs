@@ -6,6 +6,8 @@
 //!
 //! Invariant: an authority's private key leaves memory never; a leaf's only inside its [`Identity`].
 
+mod renewal;
+
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -20,7 +22,9 @@ use zeroize::Zeroizing;
 use super::certificate::{Certificate, CertificateError};
 use super::identity::{Identity, IdentityError, Trust, TrustError};
 use super::shared_secret::{NoRandomness, Root, SharedSecrets, random};
-use super::tls::Material;
+use super::tls::{Material, TlsError};
+
+pub use renewal::AutomaticTls;
 
 /// How long a node's certificate is valid.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -70,6 +74,9 @@ pub enum AutomaticError {
     /// The authority is of no use.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The TLS library refused what was made.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// The authority that one secret stands for.
@@ -194,12 +201,6 @@ pub fn material(
     let identity = authorities[0].issue(names, now)?;
     let certificates: Vec<_> = authorities.into_iter().map(|authority| authority.certificate).collect();
     Ok(Material { identity, trust: Trust::authorities_only(&certificates)? })
-}
-
-/// When a certificate that was issued at `issued` is to be replaced: half its life before it ends.
-#[must_use]
-pub fn renewal(issued: Timestamp) -> Timestamp {
-    issued + LIFETIME / 2
 }
 
 /// The first of HKDF(label, 0), HKDF(label, 1), ... that is a private key of P-256. All but one in 2^32 are.

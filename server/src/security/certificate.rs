@@ -10,7 +10,10 @@ use ringhold_ring::Timestamp;
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-/// An X.509 certificate, version 3. Cloning copies its bytes.
+/// How X.509 writes its version 3.
+const X509_VERSION_3: u32 = 2;
+
+/// An X.509 certificate. Cloning copies its bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     der: CertificateDer<'static>,
@@ -20,6 +23,7 @@ pub struct Certificate {
     issuer_bytes: Vec<u8>,
     public_key: Vec<u8>,
     is_authority: bool,
+    version: u32,
     names: Vec<String>,
     not_before: Timestamp,
     not_after: Timestamp,
@@ -85,19 +89,17 @@ impl Certificate {
     /// Looks at a certificate.
     ///
     /// # Errors
-    /// [`CertificateError`] when it is damaged or older than version 3.
+    /// [`CertificateError::Damaged`].
     pub fn parse(der: CertificateDer<'_>) -> Result<Self, CertificateError> {
         let (rest, parsed) = X509Certificate::from_der(&der).map_err(|error| damaged(&error))?;
         if !rest.is_empty() {
             return Err(CertificateError::Damaged(format!("{} bytes follow it", rest.len())));
         }
         let subject = name(parsed.subject());
-        if parsed.version.0 != 2 {
-            let version = parsed.version.0.saturating_add(1);
-            return Err(CertificateError::OldVersion { subject, version });
+        if parsed.version.0 == X509_VERSION_3 {
+            // The TLS library reads certificates with its own, stricter parser: what it refuses is no use to us.
+            rustls::server::ParsedCertificate::try_from(&der).map_err(|error| damaged(&error))?;
         }
-        // The TLS library reads certificates with its own, stricter parser: what it refuses is no use to us.
-        rustls::server::ParsedCertificate::try_from(&der).map_err(|error| damaged(&error))?;
         let mut names = Vec::new();
         if let Ok(Some(alternatives)) = parsed.subject_alternative_name() {
             names.extend(alternatives.value.general_names.iter().filter_map(alternative_name));
@@ -109,6 +111,7 @@ impl Certificate {
             issuer_bytes: parsed.issuer().as_raw().to_vec(),
             public_key: parsed.public_key().raw.to_vec(),
             is_authority: parsed.is_ca(),
+            version: parsed.version.0.saturating_add(1),
             names,
             not_before: moment(parsed.validity().not_before.timestamp()),
             not_after: moment(parsed.validity().not_after.timestamp()),
@@ -177,16 +180,27 @@ impl Certificate {
         self.issuer_bytes == other.subject_bytes
     }
 
-    /// Whether it says that it may sign others.
+    /// Whether it may sign others: it says so (basic constraints), or is a root from before certificates could.
     #[must_use]
-    pub const fn is_authority(&self) -> bool {
-        self.is_authority
+    pub fn is_authority(&self) -> bool {
+        self.is_authority || (self.version == 1 && self.is_self_issued())
     }
 
     /// Whether it names itself as its issuer.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.issuer_bytes == self.subject_bytes
+    }
+
+    /// That it can be shown in a handshake: old authorities may be of version 1, nodes not.
+    ///
+    /// # Errors
+    /// [`CertificateError::OldVersion`].
+    pub fn check_version(&self) -> Result<(), CertificateError> {
+        if self.version == X509_VERSION_3 + 1 {
+            return Ok(());
+        }
+        Err(CertificateError::OldVersion { subject: self.subject.clone(), version: self.version })
     }
 
     /// The common name of its subject, else the whole subject.

@@ -33,8 +33,9 @@ pub enum FileError {
 pub fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let unreadable = |reason| FileError::Unreadable { path: path.to_owned(), reason };
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    // The full size at once: a buffer that grows leaves unzeroed copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(limit.saturating_add(1)));
+    // The whole size at once: a buffer that grows leaves copies behind that nobody overwrites.
+    let length = file.metadata().map_or(0, |meta| usize::try_from(meta.len()).unwrap_or(limit));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length.min(limit) + 1));
     file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > limit {
         return Err(FileError::TooLarge { path: path.to_owned(), limit });

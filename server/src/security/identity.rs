@@ -56,9 +56,8 @@ impl Identity {
         if key.public_key().is_none_or(|public| public.as_ref() != leaf.public_key()) {
             return Err(IdentityError::KeyMismatch(leaf.subject().to_owned()));
         }
-        for certificate in &chain {
-            certificate.check_dates(now)?;
-        }
+        leaf.check_version()?;
+        Self::needed(&chain).try_for_each(|certificate| certificate.check_dates(now))?;
         Ok(Self { chain, key })
     }
 
@@ -78,7 +77,14 @@ impl Identity {
     /// The first moment at which some certificate of the chain is no longer valid.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        self.chain.iter().map(Certificate::not_after).min().unwrap_or_default()
+        Self::needed(&self.chain).map(Certificate::not_after).min().unwrap_or_default()
+    }
+
+    /// All but a self-issued end of the chain: the other side has its own copy of that, or does not trust it anyway.
+    fn needed(chain: &[Certificate]) -> impl Iterator<Item = &Certificate> {
+        let is_needed =
+            |(place, certificate): &(usize, &Certificate)| *place == 0 || !certificate.is_self_issued();
+        chain.iter().enumerate().filter(is_needed).map(|(_, certificate)| certificate)
     }
 
     /// The same in the TLS library's words.

@@ -25,3 +25,6 @@ pub mod tools;
 
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+mod tests;

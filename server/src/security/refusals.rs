@@ -3,6 +3,7 @@
 //! A stranger who knocks a thousand times a second fills neither the log nor the memory.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,13 +15,13 @@ pub const QUIET: Duration = Duration::from_secs(60);
 /// The most peers that are told apart.
 pub const MAX_PEERS: usize = 1024;
 
-/// What was logged lately.
-#[derive(Debug, Default)]
-pub struct Refusals(Mutex<Seen>);
+/// What was logged lately. Those who come are told apart by where they come from, those who are called by their name.
+#[derive(Debug)]
+pub struct Refusals<P = IpAddr>(Mutex<Seen<P>>);
 
-#[derive(Debug, Default)]
-struct Seen {
-    peers: HashMap<IpAddr, Entry>,
+#[derive(Debug)]
+struct Seen<P> {
+    peers: HashMap<P, Entry>,
     others: Entry,
 }
 
@@ -30,10 +31,16 @@ struct Entry {
     suppressed: u64,
 }
 
-impl Refusals {
-    /// Counts a refusal of `peer`. Some: log it, with how many went unlogged before it.
+impl<P> Default for Refusals<P> {
+    fn default() -> Self {
+        Self(Mutex::new(Seen { peers: HashMap::new(), others: Entry::default() }))
+    }
+}
+
+impl<P: Eq + Hash> Refusals<P> {
+    /// Counts a refusal of or by `peer`. Some: log it, with how many went unlogged before it.
     #[must_use]
-    pub fn note(&self, peer: IpAddr, now: Timestamp) -> Option<u64> {
+    pub fn note(&self, peer: P, now: Timestamp) -> Option<u64> {
         let mut seen = self.0.lock();
         if seen.peers.len() >= MAX_PEERS && !seen.peers.contains_key(&peer) {
             seen.peers.retain(|_, entry| !entry.is_over(now));

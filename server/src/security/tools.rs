@@ -162,6 +162,9 @@ pub fn keystore_create(create: &Create, now: Timestamp) -> Result<String, ToolEr
     }
     let mut text = format!("created {} ({})\n", create.path.display(), create.format);
     chain.iter().for_each(|certificate| describe(&mut text, "  ", certificate));
+    if create.format == Format::Pem && !trusted.is_empty() {
+        text.push_str("a PEM file cannot say that it trusts its authority: name that as tls.truststore\n");
+    }
     Ok(text)
 }
 
@@ -239,25 +242,25 @@ fn open_authority(
     if !certificate.is_authority() {
         return Err(ToolError::NotAnAuthority(path.to_owned()));
     }
-    let key = KeyPair::try_from(&key)?;
+    let key = KeyPair::try_from(&*key)?;
     Ok((Issuer::from_ca_cert_der(certificate.der(), key)?, certificate))
 }
 
-/// Mode 600, and never over an existing file.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), ToolError> {
-    use std::os::unix::fs::OpenOptionsExt;
+/// Writes a new file that only its owner can read: the whole of it, or none.
+///
+/// # Errors
+/// [`ToolError::Exists`] when there is one of this name, [`ToolError::Unwritable`] when the system refuses.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), ToolError> {
     let unwritable = |reason: std::io::Error| match reason.kind() {
         std::io::ErrorKind::AlreadyExists => ToolError::Exists(path.to_owned()),
         _ => ToolError::Unwritable { path: path.to_owned(), reason },
     };
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = file.map_err(unwritable)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written.map_err(|reason| {
-        // Half a keystore serves nobody; the error that matters is the first.
-        let _ = std::fs::remove_file(path);
-        unwritable(reason)
-    })
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Mode 600; under another name until it is complete.
+    let mut file = tempfile::Builder::new().prefix(".ringhold-").tempfile_in(folder).map_err(unwritable)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(unwritable)?;
+    file.persist_noclobber(path).map_err(|refused| unwritable(refused.error))?;
+    Ok(())
 }
 
 /// `ringhold keystore list`: what a store holds.

@@ -1,9 +1,13 @@
 //! What a node says of itself: logs; metrics and traces will live beside them.
 
+mod gate;
+
 use std::io::IsTerminal;
 
 use ringhold_config::{Log, LogFormat};
 use tracing_subscriber::EnvFilter;
+
+pub use gate::Gate;
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -23,16 +27,31 @@ pub enum LogError {
     AlreadySet,
 }
 
+/// Checks `log.filter`, whose language the configuration does not know.
+///
+/// # Errors
+/// [`LogError::Filter`]
+pub fn check(settings: &Log) -> Result<(), LogError> {
+    filter(settings).map(drop)
+}
+
+fn filter(settings: &Log) -> Result<EnvFilter, LogError> {
+    let filter = &settings.filter;
+    EnvFilter::try_new(filter)
+        .map_err(|error| LogError::Filter { filter: filter.clone(), why: error.to_string() })
+}
+
 /// Sends the process's log to standard error. A program that embeds a node may use its own subscriber instead.
 ///
 /// # Errors
 /// [`LogError`] for a filter that does not parse, or a second call.
 pub fn log_to_stderr(settings: &Log) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(&settings.filter)
-        .map_err(|error| LogError::Filter { filter: settings.filter.clone(), why: error.to_string() })?;
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(settings)?)
         .with_writer(std::io::stderr)
+        // What cannot be written is lost. To say so, on the same stderr, would panic: a node would die with its
+        // log's reader, or when the log's disk is full.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match settings.format {
         LogFormat::Text => builder.try_init(),

@@ -1,12 +1,18 @@
 //! The program itself, run as a person or a script runs it, against a node that answers from a script.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
+#[path = "../../../client/tests/client/certificates.rs"]
+mod certificates;
 mod commands;
 mod exits;
 mod files;
+mod keystores;
+mod nodes;
+mod secured;
 #[allow(dead_code, reason = "the client's tests use more of it")]
 #[path = "../../../client/tests/client/support.rs"]
 mod support;
+mod workshop;
 
 use std::io::Write as _;
 use std::path::Path;

@@ -121,17 +121,60 @@ async fn an_idle_connection_outlives_the_time_for_a_head() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_wait_for_others_to_end() {
+async fn a_client_beyond_the_limit_is_told_so_and_loses_its_connection() {
     let node = Node::limited(|limits| limits.max_connections = 1).await;
     let mut first = node.connect().await;
     assert!(first.is_usable().await);
     let mut second = node.connect().await;
-    second.send(super::framed("GET /healthz").as_bytes()).await;
-    assert!(first.is_usable().await);
-    let early = tokio::time::timeout(Duration::from_millis(100), second.stream.readable()).await;
-    assert!(early.is_err(), "the second is not served while the first is there");
+    let refused = second.ask("PUT /objects/a\n\nvalue").await;
+    assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(second.is_closed().await);
     drop(first);
-    assert_eq!(second.response().await.status, 200);
+    // The node sees that in its own time.
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while node.connect().await.ask("GET /objects/a").await.status != 404 {
+        assert!(tokio::time::Instant::now() < deadline, "there is room again");
+    }
+}
+
+#[tokio::test]
+async fn a_crowd_of_clients_cuts_the_node_off_from_nobody_who_looks_after_it() {
+    let node = Node::limited(|limits| {
+        limits.max_connections = 1;
+        limits.header_timeout = Duration::from_millis(100);
+    })
+    .await;
+    let mut first = node.connect().await;
+    assert!(first.is_usable().await);
+    // More than are let in at once, and none of them says anything.
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        crowd.push(node.connect().await);
+    }
+    assert_eq!(node.connect().await.ask("GET /healthz").await.status, 200);
+    assert_eq!(node.connect().await.ask("GET /readyz").await.status, 200);
+    let mut member = node.connect().await;
+    let upgraded = member.ask("GET /internal/peer\nConnection: upgrade\nUpgrade: ringhold-peer/1").await;
+    assert_eq!((upgraded.status, upgraded.header("connection")), (101, Some("upgrade")));
+    assert!(first.is_usable().await);
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_says_so_before_it_closes_connections() {
+    let mut node = Node::start().await;
+    let (mut busy, mut other) = (node.connect().await, node.connect().await);
+    assert!(busy.is_usable().await && other.is_usable().await);
+    node.app.leave();
+    let last = busy.ask("GET /healthz").await;
+    assert_eq!((last.status, last.header("connection")), (200, Some("close")));
+    assert!(busy.is_closed().await);
+    // The next request may be under way when the node stops.
+    node.shutdown.cancel();
+    let last = other.ask("PUT /objects/a\n\nvalue").await;
+    assert_eq!((last.status, last.header("connection")), (201, Some("close")));
+    assert!(other.is_closed().await);
+    tokio::time::timeout(DEADLINE, &mut node.serving).await.expect("it returns").unwrap();
 }
 
 #[tokio::test]

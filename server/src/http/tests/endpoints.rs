@@ -35,7 +35,8 @@ async fn any_key_can_be_located() {
 #[tokio::test]
 async fn a_node_lives_before_it_is_ready() {
     let node = Node::start().await;
-    assert_eq!(node.ask("GET /readyz").await.status, 200);
+    let ready = node.ask("GET /readyz").await;
+    assert_eq!((ready.status, ready.header("x-ringhold-member")), (200, Some(super::MEMBER)));
     *node.status.not_ready.lock().unwrap() = Some("draining".into());
     let refused = node.ask("GET /readyz").await;
     assert_eq!((refused.status, refused.code().as_str()), (503, "not-ready"));

@@ -40,6 +40,7 @@ struct Node {
     address: SocketAddr,
     clock: Clock,
     status: Arc<Status>,
+    app: Arc<App>,
     members: mpsc::UnboundedReceiver<TokioIo<Upgraded>>,
     shutdown: CancellationToken,
     serving: JoinHandle<()>,
@@ -61,19 +62,19 @@ impl Node {
         let objects = Objects::alone(owner, MEMBER);
         let status = Arc::new(Status::default());
         let (accepted, members) = mpsc::unbounded_channel();
-        let app = App::new(
+        let app = Arc::new(App::new(
             objects,
             Arc::clone(&status) as Arc<dyn NodeStatus>,
             clock.clone(),
             &config.limits,
             config.store.max_object_bytes,
             Arc::new(move |stream| accepted.send(stream).unwrap()),
-        );
+        ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, Arc::new(app), shutdown.clone()));
-        Self { address, clock, status, members, shutdown, serving }
+        let serving = tokio::spawn(serve(listener, Arc::clone(&app), shutdown.clone()));
+        Self { address, clock, status, app, members, shutdown, serving }
     }
 
     async fn limited(change: impl FnOnce(&mut Limits)) -> Self {

@@ -15,8 +15,10 @@ async fn connection_to_raw(pipe: usize) -> (Arc<Connection>, Raw<DuplexStream>) 
     let (near, far_end) = tokio::io::duplex(pipe);
     let mut raw = Raw::new(far_end);
     let (member, us) = (far(), identity("127.0.0.1:1"));
-    let (connection, ()) =
-        tokio::join!(Connection::start(near, Default::default(), us, &member), raw.answer_hello(&member));
+    let (connection, ()) = tokio::join!(
+        Connection::start(near, Default::default(), us, &member, &Channel::Plain),
+        raw.answer_hello(&member)
+    );
     (connection.unwrap(), raw)
 }
 
@@ -176,7 +178,9 @@ async fn a_request_that_never_left_a_cut_stream_is_sent_on_a_new_one() {
         let memory = Arc::new(Memory::default());
         let serving = Arc::clone(&memory);
         take_stream(opened.recv().await.unwrap(), move |upgraded| async move {
-            let _ = serve(upgraded, serving, identity("127.0.0.1:2"), CancellationToken::new()).await;
+            let _ =
+                serve(upgraded, serving, identity("127.0.0.1:2"), Channel::Plain, CancellationToken::new())
+                    .await;
         })
         .await;
         memory

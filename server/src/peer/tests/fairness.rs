@@ -16,9 +16,12 @@ const NARROW: usize = 4096;
 
 async fn pair(memory: &Arc<Memory>) -> Arc<Connection> {
     let (near, far_end) = tokio::io::duplex(NARROW);
-    let serving = serve(far_end, Arc::clone(memory), identity("127.0.0.1:2"), CancellationToken::new());
+    let serving =
+        serve(far_end, Arc::clone(memory), identity("127.0.0.1:2"), Channel::Plain, CancellationToken::new());
     tokio::spawn(serving);
-    Connection::start(near, Default::default(), identity("127.0.0.1:1"), &far()).await.unwrap()
+    Connection::start(near, Default::default(), identity("127.0.0.1:1"), &far(), &Channel::Plain)
+        .await
+        .unwrap()
 }
 
 fn in_background(connection: &Arc<Connection>, operation: Operation) -> JoinHandle<Reply> {
@@ -78,8 +81,10 @@ async fn no_more_of_a_value_is_sent_than_was_granted() {
     let (near, far_end) = tokio::io::duplex(4 << 20);
     let mut raw = Raw::new(far_end);
     let (member, us) = (far(), identity("127.0.0.1:1"));
-    let (connection, ()) =
-        tokio::join!(Connection::start(near, Default::default(), us, &member), raw.answer_hello(&member));
+    let (connection, ()) = tokio::join!(
+        Connection::start(near, Default::default(), us, &member, &Channel::Plain),
+        raw.answer_hello(&member)
+    );
     let connection = connection.unwrap();
     let large = in_background(&connection, put(vec![1; 1 << 20]));
     let (kind, id, _) = raw.next().await.unwrap();
@@ -102,7 +107,13 @@ async fn values_beyond_the_announced_memory_end_the_stream_with_the_reason() {
     let us = identity("127.0.0.1:2");
     let too_many = us.assembly_bytes() / us.max_object_bytes() + 1;
     let value = put(vec![1; us.max_object_bytes()]);
-    let serving = tokio::spawn(serve(far_end, Arc::new(Memory::default()), us, CancellationToken::new()));
+    let serving = tokio::spawn(serve(
+        far_end,
+        Arc::new(Memory::default()),
+        us,
+        Channel::Plain,
+        CancellationToken::new(),
+    ));
     let mut raw = Raw::new(near);
     raw.ask_hello().await;
     let mut request = Vec::new();
@@ -125,7 +136,8 @@ async fn a_sender_keeps_to_the_announced_memory_and_to_its_turn() {
         raw.send_hello(&crate::peer::Hello { max_object_bytes: 60_000, assembly_bytes: 60_000, ..hello })
             .await;
     };
-    let (connection, ()) = tokio::join!(Connection::start(near, Default::default(), us, &member), limits);
+    let (connection, ()) =
+        tokio::join!(Connection::start(near, Default::default(), us, &member, &Channel::Plain), limits);
     let connection = connection.unwrap();
     let asked = [40_000, 30_000].map(|size| in_background(&connection, put(vec![1; size])));
     eventually("both are asked", || connection.in_flight() == 2).await;

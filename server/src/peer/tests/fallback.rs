@@ -11,6 +11,7 @@ use ringhold_ring::{Ttl, Version};
 use super::*;
 use crate::object::Tags;
 use crate::patch::PatchKind;
+use crate::security::token::{self, BodyDigest, DEFAULT_SKEW, TokenVerifier};
 
 type Answer = Response<Full<Bytes>>;
 type Seen = Arc<Mutex<Vec<(Method, String, HeaderMap, Bytes)>>>;
@@ -170,7 +171,8 @@ async fn a_plain_member_is_probed_by_its_readiness() {
     let ready = Arc::new(Mutex::new(200));
     let status = Arc::clone(&ready);
     let (member, _) = server(move |_, path| match path {
-        "/readyz" => answer(*status.lock(), &[], ""),
+        "/readyz" if *status.lock() == 200 => answer(200, &[OURS], "ready\n"),
+        "/readyz" => problem(*status.lock(), "not-ready", "it drains"),
         _ => problem(404, "not-found", ""),
     })
     .await;
@@ -180,6 +182,15 @@ async fn a_plain_member_is_probed_by_its_readiness() {
     assert_eq!(peers.probe(&member, PATIENCE).await.unwrap().state, MemberState::Starting);
     *ready.lock() = 404;
     assert!(peers.probe(&member, PATIENCE).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_member_is_not_ready_whatever_it_answers() {
+    for status in [200, 503] {
+        let (member, _) = server(move |_, _| answer(status, &[], "welcome")).await;
+        let error = peers().probe(&member, PATIENCE).await.unwrap_err();
+        assert!(error.to_string().contains("not a member of this ring"), "{status}: {error}");
+    }
 }
 
 #[tokio::test]
@@ -205,4 +216,34 @@ async fn an_endless_answer_is_cut_off() {
     .await;
     let error = peers().execute(&member, &key("k"), &get(), PATIENCE).await.unwrap_err();
     assert!(matches!(&error, PeerError::Lost(text) if text.contains("broke off")), "{error}");
+}
+
+#[tokio::test]
+async fn with_a_secret_every_plain_request_bears_a_token_of_its_own() {
+    let (member, seen) = server(|_, path| match path {
+        "/internal/peer" => problem(404, "not-found", "no such path"),
+        "/readyz" => answer(200, &[], ""),
+        _ => answer(201, &[OURS, ("etag", TAG)], ""),
+    })
+    .await;
+    let shared = super::proof::some_secrets();
+    let us = identity("127.0.0.1:1");
+    us.set_secrets(Some(shared.clone()));
+    let peers = Peers::new(Arc::clone(&us), Tcp);
+    for _ in 0..2 {
+        let stored = peers.execute(&member, &key("a/b c"), &put("new"), PATIENCE).await;
+        assert_eq!(stored, Ok(Ok(Outcome::Created(version()))));
+    }
+    peers.probe(&member, PATIENCE).await.unwrap();
+
+    let now = us.clock().wall();
+    let verifier = TokenVerifier::new(&shared, member, DEFAULT_SKEW, now);
+    let seen = seen.lock();
+    assert_eq!(seen.len(), 4, "the upgrade, two requests and a probe");
+    for (method, path, headers, body) in seen.iter() {
+        let token = headers.get(token::HEADER).unwrap().to_str().unwrap();
+        let request = token::Request { method: method.as_str(), path };
+        let head = verifier.check(token, request, |_| true, now).unwrap();
+        assert_eq!(head.accept_body(BodyDigest::of(body)), Ok(address("127.0.0.1:1")), "{method} {path}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::peer::{HandshakeError, Hello};
 fn served(pipe: usize) -> (Raw<DuplexStream>, JoinHandle<Result<(), ServeError>>) {
     let (near, far_end) = tokio::io::duplex(pipe);
     let memory = Arc::new(Memory::default());
-    let serving = serve(far_end, memory, identity("127.0.0.1:2"), CancellationToken::new());
+    let serving = serve(far_end, memory, identity("127.0.0.1:2"), Channel::Plain, CancellationToken::new());
     (Raw::new(near), tokio::spawn(serving))
 }
 
@@ -58,7 +58,7 @@ async fn another_member_at_the_address_is_refused() {
     let mut raw = Raw::new(far_end);
     let (asked_for, found) = (address("127.0.0.1:3"), far());
     let (connection, ()) = tokio::join!(
-        Connection::start(near, Default::default(), identity("127.0.0.1:1"), &asked_for),
+        Connection::start(near, Default::default(), identity("127.0.0.1:1"), &asked_for, &Channel::Plain),
         raw.answer_hello(&found)
     );
     let error = connection.unwrap_err();
@@ -84,7 +84,8 @@ async fn every_frame_that_may_not_come_ends_the_stream_with_the_reason() {
     let unannounced: (Kind, &[u8]) = (Kind::Body, b"piece");
     let empty: (Kind, &[u8]) = (Kind::Request, b"");
     let short: (Kind, &[u8]) = (Kind::Credit, b"abc");
-    for (kind, payload) in [hello, wrong_way, unannounced, empty, short] {
+    let late: (Kind, &[u8]) = (Kind::Proof, &[0; 32]);
+    for (kind, payload) in [hello, wrong_way, unannounced, empty, short, late] {
         let (mut raw, serving) = served(64 << 10);
         raw.ask_hello().await;
         raw.send(kind, 1, payload).await;
@@ -101,7 +102,7 @@ async fn an_answer_to_nothing_ends_the_stream() {
     let mut raw = Raw::new(far_end);
     let member = far();
     let (connection, ()) = tokio::join!(
-        Connection::start(near, Default::default(), identity("127.0.0.1:1"), &member),
+        Connection::start(near, Default::default(), identity("127.0.0.1:1"), &member, &Channel::Plain),
         raw.answer_hello(&member)
     );
     let connection = connection.unwrap();
@@ -124,4 +125,51 @@ async fn something_that_does_not_speak_http_is_not_a_member() {
         matches!(&error, PeerError::NotSent(text) if text.contains("not a member of this ring")),
         "{error}"
     );
+}
+
+/// What was logged, for `tracing_subscriber`.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_logged_once_a_minute_for_each_member() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+    // One thread runs the test and everything that it starts.
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let nodes = [
+        Node::start_in("other", TcpListener::bind("127.0.0.1:0").await.unwrap()),
+        Node::start_in("other", TcpListener::bind("127.0.0.1:0").await.unwrap()),
+    ];
+    let us = identity("127.0.0.1:1");
+    let peers = Peers::new(Arc::clone(&us), Tcp);
+    let mut lines = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..5 {
+            for node in &nodes {
+                assert!(peers.execute(&node.address, &key("k"), &get(), PATIENCE).await.is_err());
+            }
+        }
+        us.clock().advance(Duration::from_secs(60));
+        let text = String::from_utf8(std::mem::take(&mut *log.0.lock())).unwrap();
+        lines.extend(text.lines().filter(|line| line.contains("no stream to a member")).map(str::to_owned));
+    }
+    let expected = [(0, "unlogged=0"), (1, "unlogged=0"), (0, "unlogged=4"), (1, "unlogged=4")];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, (node, unlogged)) in lines.iter().zip(expected) {
+        assert!(line.contains(&nodes[node].address.to_string()) && line.contains(unlogged), "{line}");
+        assert!(line.contains("belongs to cluster"), "{line}");
+    }
 }

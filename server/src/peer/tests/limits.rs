@@ -8,7 +8,7 @@ use ringhold_ring::RingId;
 use super::raw::Raw;
 use super::*;
 use crate::peer::frame::{self, INLINE_BYTES, Kind};
-use crate::peer::handshake::MAX_REQUESTS;
+use crate::peer::hello::MAX_REQUESTS;
 use crate::peer::message;
 use crate::peer::outbox::SMALL_LIMIT;
 
@@ -37,7 +37,13 @@ async fn settled(memory: &Memory) -> usize {
 
 async fn served(memory: &Arc<Memory>) -> Raw<DuplexStream> {
     let (near, far) = tokio::io::duplex(1 << 20);
-    tokio::spawn(serve(far, Arc::clone(memory), identity("127.0.0.1:2"), CancellationToken::new()));
+    tokio::spawn(serve(
+        far,
+        Arc::clone(memory),
+        identity("127.0.0.1:2"),
+        Channel::Plain,
+        CancellationToken::new(),
+    ));
     let mut raw = Raw::new(near);
     raw.ask_hello().await;
     raw

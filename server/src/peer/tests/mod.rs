@@ -6,9 +6,11 @@ mod fallback;
 mod handshake;
 mod limits;
 mod page;
+mod proof;
 mod properties;
 mod raw;
 mod requests;
+mod tls;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -30,10 +32,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::dial::Connecting;
 use super::{
-    Connect, Handler, Identity, MemberState, MemberStream, PROTOCOL, PeerError, Peers, Request, ServeError,
-    Tcp, serve, wants_stream,
+    Channel, Connect, Connected, Connecting, Handler, Identity, MemberState, MemberStream, PROTOCOL,
+    PeerError, Peers, Request, ServeError, Tcp, serve, wants_stream,
 };
 use crate::clock::Clock;
 use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal};
@@ -166,7 +167,7 @@ impl Node {
                         Arc::clone(&ended),
                     );
                     tokio::spawn(take_stream(stream, move |upgraded| {
-                        let serving = serve(upgraded, memory, identity, drain);
+                        let serving = serve(upgraded, memory, identity, Channel::Plain, drain);
                         async move {
                             let result = kill.run_until_cancelled(serving).await;
                             ended.lock().extend(result);
@@ -217,7 +218,7 @@ impl Connect for Silent {
     fn connect<'a>(&'a self, _: &'a MemberAddress) -> Connecting<'a> {
         let (near, far) = tokio::io::duplex(1024);
         self.0.lock().push(far);
-        Box::pin(async move { Ok(Box::new(near) as Box<dyn MemberStream>) })
+        Box::pin(async move { Ok(Connected::plain(near)) })
     }
 }
 
@@ -228,6 +229,6 @@ impl Connect for Scripted {
     fn connect<'a>(&'a self, _: &'a MemberAddress) -> Connecting<'a> {
         let (near, far) = tokio::io::duplex(2048);
         self.0.send(far).unwrap();
-        Box::pin(async move { Ok(Box::new(near) as Box<dyn MemberStream>) })
+        Box::pin(async move { Ok(Connected::plain(near)) })
     }
 }

@@ -5,8 +5,12 @@ use std::time::Duration;
 use ringhold_ring::RingId;
 
 use super::*;
+use crate::peer::Hello;
 use crate::peer::frame::{self, CHUNK_BYTES, INLINE_BYTES, Kind, WINDOW_BYTES};
 use crate::peer::{PATH, message, reply};
+use crate::security::secret::Secret;
+use crate::security::shared_secret::SharedSecrets;
+use crate::security::stream::{StreamKeys, Transcript};
 
 const PAGE: &str = include_str!("../../../../proto-docs/member-stream.md");
 
@@ -21,12 +25,15 @@ fn rows() -> impl Iterator<Item = (u8, Vec<&'static str>)> {
 
 #[test]
 fn every_kind_of_frame_is_on_the_page_with_its_limit() {
-    use Kind::{Answer, Body, Cancel, Close, Credit, GoAway, Hello, Probe, ProbeAnswer, Request, Void};
+    use Kind::{
+        Answer, Body, Cancel, Close, Credit, GoAway, Hello, Probe, ProbeAnswer, Proof, Request, Void,
+    };
     let kinds = [
         (Void, "VOID"),
         (Hello, "HELLO"),
         (Close, "CLOSE"),
         (GoAway, "GOAWAY"),
+        (Proof, "PROOF"),
         (Request, "REQUEST"),
         (Answer, "ANSWER"),
         (Cancel, "CANCEL"),
@@ -58,7 +65,36 @@ fn the_example_request_is_what_is_sent() {
         let left = Duration::from_millis(1000);
         message::encode_request(payload, &key("k"), &get(), left, RingId::from_u64(7));
     });
-    let sent: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let example = PAGE.lines().find(|line| line.ends_with("0001 6b")).unwrap();
-    assert_eq!(example.replace(' ', ""), sent);
+    assert_eq!(example.replace(' ', ""), hex(&bytes));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn the_example_proofs_are_those_that_are_sent() {
+    let hello = |member: &str, first: u8| {
+        let challenge = Some(std::array::from_fn(|at| first + at as u8));
+        let mut payload = Vec::new();
+        Hello { challenge, ..Hello::of(&identity_in("ring", address(member))) }.encode(&mut payload);
+        payload
+    };
+    let (asking, answering) = (hello("10.0.0.1:9999", 0x00), hello("10.0.0.2:9999", 0x10));
+    let secret = Secret::from("ringhold test vector: not a secret 0123");
+    let secrets = SharedSecrets::new(&secret, &[]).unwrap();
+    let transcript = Transcript::new(&asking, &answering, Channel::Plain.bytes());
+    let keys = StreamKeys::opener(&secrets, transcript);
+    let answered = StreamKeys::acceptor(&secrets, transcript, &keys.proof()).unwrap();
+    let (proof, answer) = (keys.proof(), answered.proof());
+    let mut probe = Vec::new();
+    frame::put(&mut probe, Kind::Probe, 1, |to| message::encode_probe(to, RingId::from_u64(7)));
+    let tag = keys.frames().0.seal(&[&probe]);
+    let said: Vec<_> = PAGE.split_once("```text\nHELLO").unwrap().1.lines().collect();
+    let on_page = said.iter().take_while(|line| !line.starts_with("```")).copied().collect::<String>();
+    let on_page = on_page.replace(' ', "");
+    for bytes in [&asking[..], &answering, &proof, &answer, &probe, &tag] {
+        assert!(on_page.contains(&hex(bytes)), "{}", hex(bytes));
+    }
 }

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{address, identity};
 use crate::peer::frame::{self, Kind};
-use crate::peer::handshake::Hello;
+use crate::peer::hello::Hello;
 
 pub(super) struct Raw<S> {
     pub(super) stream: S,

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use aws_lc_rs::{constant_time, digest};
 use http::{HeaderMap, Method, header};
 
+use super::method::{CredentialError, Grant};
+
 /// The most tokens of a node.
 pub const MAX_TOKENS: usize = 256;
-const MAX_TOKEN_BYTES: usize = 1024;
 const DIGEST_BYTES: usize = 32;
 
 /// What a token is good for.
@@ -21,31 +22,13 @@ pub enum Scope {
     ReadWrite,
 }
 
-/// The token that a request showed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// Its name in the configuration.
-    pub name: Arc<str>,
-    /// What it is good for.
-    pub scope: Scope,
-}
-
 /// The SHA-256 of a token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenDigest([u8; DIGEST_BYTES]);
 
-/// Why a request is refused for its token, or tokens cannot be configured so.
+/// Why bearer tokens cannot be configured so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BearerError {
-    /// None was shown.
-    #[error("no bearer token; send Authorization: Bearer TOKEN")]
-    Missing,
-    /// Not one of ours.
-    #[error("its bearer token is not known here")]
-    Unknown,
-    /// Good for reading only.
-    #[error("the bearer token \"{0}\" is good for reading only")]
-    ReadOnly(Arc<str>),
     /// Not a digest.
     #[error(
         "a bearer token is configured by its SHA-256, 64 hexadecimal digits (printf %s TOKEN | sha256sum)"
@@ -62,6 +45,17 @@ pub enum BearerError {
 /// Every token of a node.
 #[derive(Debug)]
 pub struct BearerTokens(Vec<(TokenDigest, Grant)>);
+
+impl Scope {
+    /// Whether it is good for a method.
+    #[must_use]
+    pub fn allows(self, method: &Method) -> bool {
+        match self {
+            Self::ReadWrite => true,
+            Self::ReadOnly => [Method::GET, Method::HEAD, Method::OPTIONS].contains(method),
+        }
+    }
+}
 
 impl TokenDigest {
     /// The digest of a token.
@@ -122,33 +116,31 @@ impl BearerTokens {
         }
         Ok(Self(known))
     }
+}
 
-    /// What the token of a request grants, if it is good for `method`.
-    ///
-    /// # Errors
-    /// [`BearerError`].
-    pub fn check(&self, headers: &HeaderMap, method: &Method) -> Result<Grant, BearerError> {
+impl super::method::Method for BearerTokens {
+    fn challenge(&self) -> &'static str {
+        "Bearer"
+    }
+
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Grant>, CredentialError> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(BearerError::Missing);
+        let Some(value) = values.next() else {
+            return Ok(None);
         };
-        let token = bearer(value.to_str().unwrap_or_default()).ok_or(BearerError::Missing)?;
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(BearerError::Unknown);
+        if values.next().is_some() {
+            return Err(CredentialError::Malformed);
         }
+        let value = value.to_str().map_err(|_| CredentialError::Malformed)?;
+        let Some(token) = bearer(value) else {
+            return Ok(None);
+        };
         let shown = TokenDigest::of(token);
         // All are compared, each in constant time: the time tells nothing of which one it was.
         let is_it = |known: &TokenDigest| constant_time::verify_slices_are_equal(&known.0, &shown.0).is_ok();
-        let mut matching = self.0.iter().filter(|(known, _)| is_it(known)).map(|(_, grant)| grant);
-        let found = matching.by_ref().fold(None, |first: Option<&Grant>, grant| first.or(Some(grant)));
-        let grant = found.ok_or(BearerError::Unknown)?;
-        match grant.scope {
-            Scope::ReadWrite => Ok(grant.clone()),
-            Scope::ReadOnly if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) => {
-                Ok(grant.clone())
-            }
-            Scope::ReadOnly => Err(BearerError::ReadOnly(Arc::clone(&grant.name))),
-        }
+        let matching = self.0.iter().filter(|(known, _)| is_it(known)).map(|(_, grant)| grant);
+        let found = matching.fold(None, |first: Option<&Grant>, grant| first.or(Some(grant)));
+        found.cloned().map(Some).ok_or(CredentialError::Unknown("Bearer"))
     }
 }
 

@@ -7,38 +7,18 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
+pub use ringhold_config::ForwardedHeader;
 
-use super::AddressList;
+use super::{AddressError, AddressList};
 
 /// The most proxies that a request passes.
 const MAX_HOPS: usize = 32;
 
-/// Which header trusted proxies write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ForwardedHeader {
-    /// `X-Forwarded-For: client, proxy, ...`
-    #[default]
-    XForwardedFor,
-    /// `Forwarded: for=client, for=proxy, ...` (RFC 7239)
-    Forwarded,
-}
-
-impl ForwardedHeader {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::XForwardedFor => "x-forwarded-for",
-            Self::Forwarded => "forwarded",
-        }
-    }
-}
-
-/// The proxies in front of this node.
+/// The proxies in front of this node: certain addresses, never all.
 #[derive(Clone, Debug)]
 pub struct TrustedProxies {
-    /// Their addresses.
-    pub addresses: AddressList,
-    /// The header that they write.
-    pub header: ForwardedHeader,
+    addresses: AddressList,
+    header: ForwardedHeader,
 }
 
 /// A trusted proxy passed on what is no list of addresses.
@@ -52,6 +32,14 @@ pub struct ForwardedError {
 }
 
 impl TrustedProxies {
+    /// Trusts the proxies at these addresses, which write `header`.
+    ///
+    /// # Errors
+    /// [`AddressError`] naming the entry.
+    pub fn new<T: AsRef<str>>(entries: &[T], header: ForwardedHeader) -> Result<Self, AddressError> {
+        Ok(Self { addresses: AddressList::parse(entries)?, header })
+    }
+
     /// Nobody: every request comes from where its connection comes from.
     #[must_use]
     pub const fn none() -> Self {

@@ -1,4 +1,4 @@
-//! Who may ask at all: by address, then by bearer token. It stands ahead of everything else, before path and method
+//! Who may ask at all: by address, then by credentials. It stands ahead of everything else, before path and method
 //! are looked at for any other purpose.
 //!
 //! Members always pass: by address, or because TLS or a member token has proved them (`is_member`).
@@ -6,6 +6,7 @@
 mod addresses;
 mod bearer;
 mod forwarded;
+mod method;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -13,8 +14,9 @@ use std::net::IpAddr;
 use http::{HeaderMap, Method, StatusCode};
 
 pub use addresses::{AddressError, AddressList, AddressRange, MAX_RANGES};
-pub use bearer::{BearerError, BearerTokens, Grant, MAX_TOKENS, Scope, TokenDigest};
+pub use bearer::{BearerError, BearerTokens, MAX_TOKENS, Scope, TokenDigest};
 pub use forwarded::{ForwardedError, ForwardedHeader, TrustedProxies};
+pub use method::{CredentialError, Grant, Method as AuthenticationMethod};
 
 /// The whole check of one node. It never changes; a reload makes a new one.
 #[derive(Debug)]
@@ -25,8 +27,8 @@ pub struct Access {
     pub members: HashSet<IpAddr>,
     /// Whose word counts about where a request comes from.
     pub proxies: TrustedProxies,
-    /// What clients show, if they must show anything.
-    pub bearer: Option<BearerTokens>,
+    /// How clients prove who they are, in the order of asking; empty: they need not.
+    pub methods: Vec<Box<dyn AuthenticationMethod>>,
 }
 
 /// A request that may go on.
@@ -34,7 +36,7 @@ pub struct Access {
 pub struct Admitted {
     /// Where it comes from, as far as trusted proxies tell.
     pub client: IpAddr,
-    /// What its bearer token grants; none when none was needed.
+    /// Who it was recognised as; none when no credentials are needed.
     pub grant: Option<Grant>,
 }
 
@@ -47,9 +49,9 @@ pub enum Refusal {
     /// A trusted proxy says something unusable about where it comes from.
     #[error(transparent)]
     Forwarded(#[from] ForwardedError),
-    /// Its bearer token is missing, unknown, or not good for this method.
+    /// Its credentials are missing, unknown, or not good for this method.
     #[error(transparent)]
-    Bearer(#[from] BearerError),
+    Credentials(#[from] CredentialError),
 }
 
 impl Refusal {
@@ -57,10 +59,8 @@ impl Refusal {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::Address(_) | Self::Forwarded(_) | Self::Bearer(BearerError::ReadOnly(_)) => {
-                StatusCode::FORBIDDEN
-            }
-            Self::Bearer(_) => StatusCode::UNAUTHORIZED,
+            Self::Address(_) | Self::Forwarded(_) => StatusCode::FORBIDDEN,
+            Self::Credentials(error) => error.status(),
         }
     }
 }
@@ -85,10 +85,7 @@ impl Access {
         if !self.addresses.contains(client) && !self.members.contains(&client) {
             return Err(Refusal::Address(client));
         }
-        let grant = match &self.bearer {
-            None => None,
-            Some(tokens) => Some(tokens.check(headers, method)?),
-        };
+        let grant = method::authenticate(&self.methods, headers, method)?;
         Ok(Admitted { client, grant })
     }
 

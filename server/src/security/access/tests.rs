@@ -14,7 +14,7 @@ fn list(entries: &[&str]) -> AddressList {
 
 fn access(entries: &[&str]) -> Access {
     let members = HashSet::from([ip("10.9.9.9")]);
-    Access { addresses: list(entries), members, proxies: TrustedProxies::none(), bearer: None }
+    Access { addresses: list(entries), members, proxies: TrustedProxies::none(), methods: Vec::new() }
 }
 
 fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
@@ -84,7 +84,7 @@ fn wrong_entries_are_named_with_what_would_be_right() {
 }
 
 fn behind_proxies(header: ForwardedHeader) -> Access {
-    let proxies = TrustedProxies { addresses: list(&["10.0.0.0/24"]), header };
+    let proxies = TrustedProxies::new(&["10.0.0.0/24"], header).unwrap();
     Access { proxies, ..access(&["192.0.2.0/24", "2001:db8::/32"]) }
 }
 
@@ -165,17 +165,21 @@ fn with_tokens() -> Access {
         ("dashboard".to_owned(), TokenDigest::of("look-only"), Scope::ReadOnly),
         ("app".to_owned(), TokenDigest::of("all-of-it"), Scope::ReadWrite),
     ];
-    Access { addresses: AddressList::All, bearer: Some(BearerTokens::new(tokens).unwrap()), ..access(&[]) }
+    Access {
+        addresses: AddressList::All,
+        methods: vec![Box::new(BearerTokens::new(tokens).unwrap())],
+        ..access(&[])
+    }
 }
 
-fn ask(method: Method, authorization: Option<&str>) -> Result<Option<String>, (u16, BearerError)> {
+fn ask(method: Method, authorization: Option<&str>) -> Result<Option<String>, (u16, CredentialError)> {
     let lines: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
     match with_tokens().admit(ip("192.0.2.1"), &headers(&lines), &method, false) {
         Ok(admitted) => Ok(admitted.grant.map(|grant| grant.name.to_string())),
         Err(refusal) => {
             let status = refusal.status().as_u16();
             match refusal {
-                Refusal::Bearer(error) => Err((status, error)),
+                Refusal::Credentials(error) => Err((status, error)),
                 other => panic!("{other}"),
             }
         }
@@ -194,21 +198,59 @@ fn a_token_opens_what_its_scope_allows() {
     }
     for method in [Method::PUT, Method::PATCH, Method::DELETE, Method::POST] {
         let refused = ask(method, Some("Bearer look-only")).unwrap_err();
-        assert_eq!(refused, (403, BearerError::ReadOnly("dashboard".into())));
+        assert_eq!(refused, (403, CredentialError::ReadOnly("dashboard".into())));
     }
 }
 
 #[test]
 fn no_token_and_a_wrong_one_are_401() {
     for missing in [None, Some(""), Some("Bearer"), Some("Bearer  "), Some("Basic YTpi"), Some("all-of-it")] {
-        assert_eq!(ask(Method::GET, missing), Err((401, BearerError::Missing)), "{missing:?}");
+        assert_eq!(
+            ask(Method::GET, missing),
+            Err((401, CredentialError::Missing(vec!["Bearer"]))),
+            "{missing:?}"
+        );
     }
     let long = format!("Bearer {}", "x".repeat(5000));
     for wrong in ["Bearer all-of-i", "Bearer all-of-it2", "Bearer ALL-OF-IT", &long] {
-        assert_eq!(ask(Method::GET, Some(wrong)), Err((401, BearerError::Unknown)));
+        assert_eq!(ask(Method::GET, Some(wrong)), Err((401, CredentialError::Unknown("Bearer"))));
     }
     let twice = headers(&[("authorization", "Bearer all-of-it"), ("authorization", "Bearer all-of-it")]);
-    assert!(with_tokens().admit(ip("192.0.2.1"), &twice, &Method::GET, false).is_err());
+    let refusal = with_tokens().admit(ip("192.0.2.1"), &twice, &Method::GET, false).unwrap_err();
+    assert_eq!((refusal.status().as_u16(), refusal), (401, CredentialError::Malformed.into()));
+}
+
+/// A second method, as one for Kerberos would be.
+#[derive(Debug)]
+struct Negotiate;
+
+impl AuthenticationMethod for Negotiate {
+    fn challenge(&self) -> &'static str {
+        "Negotiate"
+    }
+
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Option<Grant>, CredentialError> {
+        let value = headers.get("authorization").map(|value| value.to_str().unwrap_or_default());
+        let ticket = value.and_then(|value| value.strip_prefix("Negotiate "));
+        Ok(ticket.map(|name| Grant { name: name.into(), scope: Scope::ReadWrite }))
+    }
+}
+
+#[test]
+fn methods_are_asked_in_turn_and_a_wrong_credential_ends_it() {
+    let mut access = with_tokens();
+    access.methods.push(Box::new(Negotiate));
+    let ask = |value: &str| {
+        let lines = headers(&[("authorization", value)]);
+        access
+            .admit(ip("192.0.2.1"), &lines, &Method::PUT, false)
+            .map(|admitted| admitted.grant.unwrap().name)
+    };
+    assert_eq!(ask("Negotiate anna").as_deref(), Ok("anna"));
+    assert_eq!(ask("Bearer all-of-it").as_deref(), Ok("app"));
+    assert_eq!(ask("Bearer wrong"), Err(CredentialError::Unknown("Bearer").into()));
+    let missing = ask("Basic YTpi").unwrap_err();
+    assert_eq!(missing.to_string(), "it shows no credentials; accepted are: Bearer, Negotiate");
 }
 
 #[test]

@@ -4,12 +4,12 @@
 //! is walked before the password is looked at, so that a damaged file is not called a wrong password.
 
 use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
 use super::{
-    Certificate, Format, KeyEntry, Keystore, KeystoreError, LockedKey, MAX_CHAIN, MAX_ENTRIES, Passwords,
-    TrustedEntry,
+    Certificate, Format, KeyEntry, Keystore, KeystoreError, LockedKey, MAX_CHAIN, MAX_ENTRIES, OpenKey,
+    Passwords, TrustedEntry,
 };
 
 const DIGEST_BYTES: usize = 20;
@@ -51,7 +51,7 @@ pub fn read(bytes: &[u8], passwords: &Passwords) -> Result<Keystore, KeystoreErr
 }
 
 /// Opens a key: the key stream is SHA-1 over password and the block before, the check SHA-1 over password and key.
-pub fn unlock(locked: &[u8], password: &str) -> Option<PrivateKeyDer<'static>> {
+pub fn unlock(locked: &[u8], password: &str) -> Option<OpenKey> {
     let (salt, rest) = locked.split_at_checked(DIGEST_BYTES)?;
     let (sealed, check) = rest.split_at_checked(rest.len().checked_sub(DIGEST_BYTES)?)?;
     let password = utf16(password);
@@ -62,7 +62,7 @@ pub fn unlock(locked: &[u8], password: &str) -> Option<PrivateKeyDer<'static>> {
         block.iter_mut().zip(stream.iter()).for_each(|(byte, mask)| *byte ^= mask);
     }
     aws_lc_rs::constant_time::verify_slices_are_equal(sha1(&[&password, &key]).as_ref(), check).ok()?;
-    Some(PrivatePkcs8KeyDer::from(key.to_vec()).into())
+    Some(Zeroizing::new(PrivatePkcs8KeyDer::from(key.to_vec()).into()))
 }
 
 /// The password as Java hashes it: each UTF-16 unit, high byte first.

@@ -11,9 +11,11 @@ mod pkcs12;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ringhold_ring::Timestamp;
 use rustls::pki_types::PrivateKeyDer;
+use zeroize::Zeroizing;
 
 use super::certificate::{Certificate, CertificateError};
 use super::file::{self, FileError};
@@ -67,10 +69,13 @@ pub struct TrustedEntry {
     pub certificate: Certificate,
 }
 
+/// A private key that is overwritten when dropped.
+pub type OpenKey = Zeroizing<PrivateKeyDer<'static>>;
+
 /// A private key as it lies in its store.
 #[derive(Clone)]
 enum LockedKey {
-    Open(std::sync::Arc<PrivateKeyDer<'static>>),
+    Open(Arc<OpenKey>),
     Jks(Vec<u8>),
     EncryptedPkcs8(Vec<u8>),
 }
@@ -271,7 +276,7 @@ impl Keystore {
         alias: Option<&str>,
         passwords: &Passwords,
         now: Timestamp,
-    ) -> Result<(Identity, PrivateKeyDer<'static>), KeystoreError> {
+    ) -> Result<(Identity, OpenKey), KeystoreError> {
         let entry = self.choose(alias)?;
         let key = entry.unlock(passwords)?;
         let identity = Identity::new(&key, entry.chain.clone(), now)
@@ -279,16 +284,19 @@ impl Keystore {
         Ok((identity, key))
     }
 
-    /// Whom its holder believes: the trusted certificates and what they sign, and the very certificates of its
-    /// own keys (so that nodes that share one keystore trust each other), but not the issuers in the chains of
-    /// those keys: a chain may end at a public authority, which signs for everyone.
+    /// Whom its holder believes: the trusted certificates and, if they are authorities, what they sign; and the very
+    /// certificates of its own keys, so that nodes that share one keystore trust each other. Not the issuers in the
+    /// chains of those keys: a chain may end at a public authority, which signs for everyone. And nothing that a
+    /// trusted node's certificate signs: its key must not make further nodes.
     ///
     /// # Errors
     /// [`TrustError`] when there is nothing to trust.
     pub fn trust(&self) -> Result<Trust, KeystoreError> {
-        let leaves = self.keys.iter().filter_map(|entry| entry.chain.first().cloned());
-        let trusted = self.trusted.iter().map(|entry| entry.certificate.clone());
-        Ok(Trust::new(&leaves.collect::<Vec<_>>(), &trusted.collect::<Vec<_>>())?)
+        let leaves = self.keys.iter().filter_map(|entry| entry.chain.first());
+        let trusted = self.trusted.iter().map(|entry| &entry.certificate);
+        let (authorities, nodes): (Vec<_>, Vec<_>) = trusted.cloned().partition(Certificate::is_authority);
+        let pinned: Vec<_> = leaves.cloned().chain(nodes).collect();
+        Ok(Trust::new(&pinned, &authorities)?)
     }
 
     fn choose(&self, alias: Option<&str>) -> Result<&KeyEntry, KeystoreError> {
@@ -310,10 +318,10 @@ impl Keystore {
 }
 
 impl KeyEntry {
-    fn unlock(&self, passwords: &Passwords) -> Result<PrivateKeyDer<'static>, KeystoreError> {
+    fn unlock(&self, passwords: &Passwords) -> Result<OpenKey, KeystoreError> {
         let wrong = || KeystoreError::WrongKeyPassword(self.alias.clone());
         match &self.key {
-            LockedKey::Open(key) => Ok(key.clone_key()),
+            LockedKey::Open(key) => Ok(Zeroizing::new(key.clone_key())),
             LockedKey::Jks(locked) => jks::unlock(locked, passwords.for_key()).ok_or_else(wrong),
             LockedKey::EncryptedPkcs8(locked) => pem::unlock(locked, passwords.for_key(), &self.alias),
         }

@@ -9,13 +9,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::pkcs5::pbes2::Kdf;
-use rustls::pki_types::{
-    CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
-};
+use rustls::pki_types::{CertificateDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 use zeroize::Zeroizing;
 
 use super::{
-    Certificate, Format, KeyEntry, Keystore, KeystoreError, LockedKey, MAX_ENTRIES, TrustedEntry,
+    Certificate, Format, KeyEntry, Keystore, KeystoreError, LockedKey, MAX_ENTRIES, OpenKey, TrustedEntry,
     certificate_of, chain_from, unique,
 };
 
@@ -34,16 +32,16 @@ pub fn is_pem(bytes: &[u8]) -> bool {
 pub fn read(bytes: &[u8]) -> Result<Keystore, KeystoreError> {
     let mut certificates = Vec::new();
     let mut locked = Vec::new();
-    let mut keys: Vec<PrivateKeyDer<'static>> = Vec::new();
+    let mut keys: Vec<OpenKey> = Vec::new();
     for section in sections(bytes)? {
         let body = section.body;
         match section.label {
             "CERTIFICATE" | "X509 CERTIFICATE" => {
                 certificates.push(Certificate::parse(CertificateDer::from(body.as_slice()))?);
             }
-            "PRIVATE KEY" => keys.push(PrivatePkcs8KeyDer::from(body.to_vec()).into()),
-            "RSA PRIVATE KEY" => keys.push(PrivatePkcs1KeyDer::from(body.to_vec()).into()),
-            "EC PRIVATE KEY" => keys.push(PrivateSec1KeyDer::from(body.to_vec()).into()),
+            "PRIVATE KEY" => keys.push(Zeroizing::new(PrivatePkcs8KeyDer::from(body.to_vec()).into())),
+            "RSA PRIVATE KEY" => keys.push(Zeroizing::new(PrivatePkcs1KeyDer::from(body.to_vec()).into())),
+            "EC PRIVATE KEY" => keys.push(Zeroizing::new(PrivateSec1KeyDer::from(body.to_vec()).into())),
             "ENCRYPTED PRIVATE KEY" => locked.push(body.to_vec()),
             _ => {} // parameters, requests, public keys
         }
@@ -60,7 +58,7 @@ pub fn read(bytes: &[u8]) -> Result<Keystore, KeystoreError> {
 }
 
 fn key_entries(
-    open: Vec<PrivateKeyDer<'static>>,
+    open: Vec<OpenKey>,
     locked: Vec<Vec<u8>>,
     certificates: &[Certificate],
 ) -> Result<Vec<KeyEntry>, KeystoreError> {
@@ -86,7 +84,7 @@ fn key_entries(
 }
 
 /// Opens an encrypted PKCS#8 key.
-pub fn unlock(locked: &[u8], password: &str, alias: &str) -> Result<PrivateKeyDer<'static>, KeystoreError> {
+pub fn unlock(locked: &[u8], password: &str, alias: &str) -> Result<OpenKey, KeystoreError> {
     let info = EncryptedPrivateKeyInfoRef::try_from(locked)
         .map_err(|error| damaged(&format!("its encrypted private key: {error}")))?;
     let Some(parameters) = info.encryption_algorithm.pbes2() else {
@@ -106,7 +104,7 @@ pub fn unlock(locked: &[u8], password: &str, alias: &str) -> Result<PrivateKeyDe
         return Err(unsupported("a private key whose encryption asks for more work than is allowed"));
     }
     let key = info.decrypt(password).map_err(|_| KeystoreError::WrongKeyPassword(alias.to_owned()))?;
-    Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
+    Ok(Zeroizing::new(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into()))
 }
 
 struct Section<'a> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use p12_keystore::error::Error;
 use p12_keystore::{CertificateBag, Pkcs12Archive};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use zeroize::Zeroizing;
 
 use super::{
     Certificate, Format, KeyEntry, Keystore, KeystoreError, LockedKey, MAX_ENTRIES, Passwords, TrustedEntry,
@@ -40,7 +41,7 @@ pub fn read(bytes: &[u8], passwords: &Passwords) -> Result<Keystore, KeystoreErr
     let certificates = archive.certs.iter().map(certificate).collect::<Result<Vec<_>, _>>()?;
     let mut keys: Vec<KeyEntry> = Vec::new();
     for bag in archive.keys {
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(bag.key.as_der().to_vec()));
+        let key = Zeroizing::new(PrivateKeyDer::from(PrivatePkcs8KeyDer::from(bag.key.as_der().to_vec())));
         let labelled = || labelled(&archive.certs, &certificates, bag.local_key_id.as_ref()?.as_ref());
         let leaf = certificate_of(&key, &certificates).or_else(labelled);
         let chain = leaf.map(|leaf| chain_from(leaf, &certificates)).unwrap_or_default();

@@ -182,6 +182,8 @@ fn a_chain_is_put_in_order_whatever_the_order_in_the_file() {
         assert_eq!(identity.leaf().names(), ["node.example"]);
         let trust = store.trust().unwrap();
         assert!(trust.anchors().is_empty(), "{name}: the issuers of its own chain are no authorities");
+        assert_eq!(trust.len(), 1, "{name}");
+        assert!(trust.exact(identity.leaf().der()).is_some(), "{name}");
     }
     // The same signed without extensions: a version 1 certificate.
     shop.run(
@@ -190,6 +192,64 @@ fn a_chain_is_put_in_order_whatever_the_order_in_the_file() {
     shop.write("old.pem", parts(&["leaf.key", "old.crt"]));
     let old = refusal(&shop, "old.pem", None, &Passwords::default());
     assert!(old.to_string().contains("is X.509 version 1; TLS needs version 3"), "{old}");
+}
+
+#[test]
+fn an_old_authority_of_version_1_and_an_expired_end_of_a_chain_do_no_harm() {
+    let shop = Workshop::new();
+    let key = "-nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256";
+    shop.run(&format!("openssl req {key} -keyout root.key -out root.csr -subj /CN=root"));
+    shop.run("openssl x509 -req -in root.csr -signkey root.key -days 1 -out root.crt");
+    let trust = shop.open("root.crt", &Passwords::default()).unwrap().trust().unwrap();
+    assert_eq!(trust.anchors().len(), 1, "the version 1 root is an authority");
+
+    shop.run(&format!("openssl req {key} -keyout leaf.key -out leaf.csr -subj /CN=leaf"));
+    shop.write("leaf.ext", "subjectAltName=DNS:node.example\n");
+    shop.run("openssl x509 -req -in leaf.csr -CA root.crt -CAkey root.key -CAcreateserial -days 30 -extfile leaf.ext -out leaf.crt");
+    let parts = ["leaf.key", "leaf.crt", "root.crt"].iter().flat_map(|name| shop.bytes(name));
+    shop.write("all.pem", parts.collect::<Vec<_>>());
+    let store = shop.open("all.pem", &Passwords::default()).unwrap();
+    let later = now() + DAY * 10;
+    let identity = store.identity(None, &Passwords::default(), later).unwrap();
+    assert_eq!(identity.chain().len(), 2);
+    assert!(identity.expires_at() > later, "the root's end is not the identity's");
+}
+
+#[test]
+fn a_trusted_node_is_no_authority() {
+    let shop = Workshop::new();
+    shop.run(&format!("{KEYTOOL} -storetype PKCS12 -keystore node.p12 -alias node -dname CN=node"));
+    shop.run("keytool -exportcert -rfc -keystore node.p12 -storepass changeit -alias node -file node.crt");
+    let trust = shop.open("node.crt", &Passwords::default()).unwrap().trust().unwrap();
+    assert_eq!(trust.len(), 1);
+    assert!(trust.anchors().is_empty(), "its key must not make further nodes");
+}
+
+#[test]
+fn keys_that_tls_cannot_use_are_named() {
+    let shop = Workshop::new();
+    shop.run("openssl req -x509 -newkey rsa:1024 -nodes -keyout k.pem -out c.pem -days 30 -subj /CN=short");
+    shop.write("short.pem", [shop.bytes("k.pem"), shop.bytes("c.pem")].concat());
+    shop.run("keytool -genkeypair -keyalg DSA -storetype PKCS12 -keystore dsa.p12 -alias a -dname CN=dsa -storepass changeit");
+    for name in ["short.pem", "dsa.p12"] {
+        let refused = refusal(&shop, name, None, &pass("changeit")).to_string();
+        assert!(refused.contains("it is neither RSA (2048 bits or more), EC"), "{name}: {refused}");
+    }
+}
+
+/// Real input: a hundred and more authorities, some of them old and odd.
+#[test]
+fn the_truststore_of_java_itself_is_read_and_every_authority_is_usable() {
+    let shop = Workshop::new();
+    let settings = shop.run("java -XshowSettings:properties -version");
+    let home = settings.lines().find_map(|line| line.trim().strip_prefix("java.home = ")).unwrap();
+    let store = Keystore::open(&Path::new(home).join("lib/security/cacerts"), &pass("changeit")).unwrap();
+    assert!(store.trusted().len() > 50);
+    let distinct: std::collections::HashSet<_> =
+        store.trusted().iter().map(|entry| entry.certificate.fingerprint()).collect();
+    let trust = store.trust().unwrap();
+    assert_eq!(trust.len(), distinct.len());
+    assert_eq!(trust.anchors().len(), store.trusted().len(), "each is an authority");
 }
 
 #[test]

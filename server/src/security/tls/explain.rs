@@ -25,6 +25,18 @@ pub fn explain(error: &Error) -> String {
     }
 }
 
+/// The same for what an acceptor or connector answers.
+#[must_use]
+pub fn explain_io(error: &std::io::Error) -> String {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(error) => explain(error),
+        None if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "the other side closed the connection during the handshake; its log says why".into()
+        }
+        None => error.to_string(),
+    }
+}
+
 fn refused(refusal: &Refusal) -> String {
     match refusal {
         Refusal::UnknownIssuer => {

@@ -23,7 +23,8 @@ use super::certificate::Certificate;
 use super::identity::{Identity, Trust};
 use crate::clock::Clock;
 
-pub use explain::explain;
+pub use explain::{explain, explain_io};
+pub use ringhold_config::ClientAuth;
 pub use verify::NameCheck;
 
 const VERSIONS: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
@@ -39,18 +40,6 @@ pub struct Material {
     pub identity: Identity,
     /// Whom it believes.
     pub trust: Trust,
-}
-
-/// Whether those who connect show a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// Nobody connects without one.
-    #[default]
-    Required,
-    /// Those who have one show it; a wrong one is refused all the same.
-    Optional,
-    /// Nobody is asked.
-    None,
 }
 
 /// What the settings say beside the material.
@@ -197,6 +186,9 @@ pub fn client_config(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    // Without it two TLS 1.2 connections can be made to share the secret that proofs between members are bound to
+    // (RFC 7627).
+    config.require_ems = true;
     Ok(config)
 }
 

@@ -1,11 +1,13 @@
 //! Handshakes in memory between the configurations of two nodes: who gets in, who does not, and why.
 
+mod automatic;
+mod openssl;
+mod replacing;
+
 use rustls::{ClientConnection, ProtocolVersion, ServerConnection};
 
-use super::super::automatic::{self, NodeNames};
 use super::super::keystore::Passwords;
-use super::super::shared_secret::{SharedSecrets, generate_secret};
-use super::super::testing::{DAY, TestAuthority, Wanted, Workshop, before, now, some_secrets};
+use super::super::testing::{DAY, TestAuthority, Wanted, Workshop, before, now};
 use super::*;
 
 /// How a handshake ended on both sides.
@@ -122,9 +124,69 @@ fn keystores_made_by_keytool_and_openssl_make_a_ring() {
     }
 }
 
+/// The four TLS cases of Repose's functional tests, with stores made as its own were.
+#[test]
+fn the_keystores_of_repose_work_as_they_did() {
+    let shop = Workshop::new();
+    for name in ["server", "client", "bogus"] {
+        let subject = if name == "server" { "CN=localhost" } else { "CN=Stabby_the_Narwhal" };
+        shop.run(&format!(
+            "keytool -genkeypair -keyalg RSA -keysize 2048 -sigalg SHA256withRSA -storetype JKS -keystore {name}.jks \
+             -alias {name} -dname {subject} -storepass password -keypass password -validity 36500"
+        ));
+    }
+    for name in ["server", "client"] {
+        shop.run(&format!(
+            "keytool -importkeystore -srckeystore {name}.jks -srcstorepass password -destkeystore single.jks \
+             -deststoretype JKS -deststorepass password"
+        ));
+    }
+    let passwords = Passwords::one("password");
+    let open = |name: &str, alias| {
+        let store = shop.open(name, &passwords).unwrap();
+        (store.identity(Some(alias), &passwords, now()).unwrap(), store.trust().unwrap())
+    };
+    let (server, trust_server) = open("server.jks", "server");
+    let (client, trust_client) = open("client.jks", "client");
+    let (single, trust_single) = open("single.jks", "server");
+    let (other, _) = open("single.jks", "client");
+    let (bogus, _) = open("bogus.jks", "bogus");
+    let clock = Clock::manual(now());
+    // No client certificate.
+    let bare = Arc::new(client_config(None, &trust_single, NameCheck::Required, &clock).unwrap());
+    connect(&bare, &tls(&single, &trust_single).current().server, "127.0.0.1").refused();
+    // One store with both keys on both sides, whichever key each side takes.
+    between(&tls(&single, &trust_single), &tls(&single, &trust_single), "127.0.0.1").accepted();
+    between(&tls(&other, &trust_single), &tls(&single, &trust_single), "127.0.0.1").accepted();
+    // Keystore and truststore crossed.
+    between(&tls(&server, &trust_client), &tls(&client, &trust_server), "127.0.0.1").accepted();
+    // Two nodes with the same keystore.
+    between(&tls(&server, &trust_server), &tls(&server, &trust_server), "localhost").accepted();
+    between(&tls(&bogus, &trust_single), &tls(&single, &trust_single), "localhost").refused();
+}
+
+#[tokio::test]
+async fn a_connection_opens_over_a_real_stream() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let shared = Wanted::default().self_signed();
+    let node = tls(&shared, &pinned(&[&shared]));
+    let (near, far) = tokio::io::duplex(4096);
+    let name = server_name(&"10.0.0.2:9999".parse().unwrap()).unwrap();
+    let (opened, accepted) = tokio::join!(node.connector().connect(name, near), node.acceptor().accept(far));
+    let (mut opened, mut accepted) = (opened.unwrap(), accepted.unwrap());
+    opened.write_all(b"hello").await.unwrap();
+    opened.flush().await.unwrap();
+    let mut read = [0; 5];
+    accepted.read_exact(&mut read).await.unwrap();
+    assert_eq!(&read, b"hello");
+    let label = crate::security::stream::CHANNEL_LABEL;
+    let near = opened.get_ref().1.export_keying_material([0_u8; 32], label, None).unwrap();
+    let far = accepted.get_ref().1.export_keying_material([0_u8; 32], label, None).unwrap();
+    assert_eq!(near, far, "both sides have the channel that stream proofs are bound to");
+}
+
 #[test]
 fn a_server_and_a_client_store_that_hold_each_others_certificates_work() {
-    // facts: test 71, keystore and truststore crossed
     let (server, client) = (Wanted::default().self_signed(), Wanted::default().self_signed());
     let ended = between(&tls(&client, &pinned(&[&server])), &tls(&server, &pinned(&[&client])), "localhost");
     ended.accepted();
@@ -304,129 +366,6 @@ fn http_2_is_agreed_on_and_tls_1_2_is_spoken_and_nothing_older() {
     let (client, _) = connect(&Arc::new(old), &node.current().server, "x.example").accepted();
     assert_eq!(client.protocol_version(), Some(ProtocolVersion::TLSv1_2));
     assert!(format!("{:?}", client.negotiated_cipher_suite()).contains("ECDHE"), "forward secrecy");
-}
-
-#[test]
-fn sessions_resume_until_the_material_is_replaced() {
-    let shared = Wanted::default().self_signed();
-    let node = tls(&shared, &pinned(&[&shared]));
-    let kind = |node: &Tls| between(node, node, "x.example").accepted().0.handshake_kind();
-    assert_eq!(kind(&node), Some(rustls::HandshakeKind::Full));
-    assert_eq!(kind(&node), Some(rustls::HandshakeKind::Resumed));
-    node.replace(node.current().material.clone()).unwrap();
-    assert_eq!(kind(&node), Some(rustls::HandshakeKind::Full));
-}
-
-#[test]
-fn a_client_that_keeps_its_ticket_cannot_resume_after_its_certificate_was_taken_out() {
-    let (server, client) = (Wanted::default().self_signed(), Wanted::default().self_signed());
-    let node = tls(&server, &pinned(&[&server, &client]));
-    let guest = tls(&client, &pinned(&[&server, &client]));
-    between(&guest, &node, "x.example").accepted();
-    let (resumed, _) = between(&guest, &node, "x.example").accepted();
-    assert_eq!(resumed.handshake_kind(), Some(rustls::HandshakeKind::Resumed));
-
-    node.replace(Material { identity: server.clone(), trust: pinned(&[&server]) }).unwrap();
-    let (_, why) = between(&guest, &node, "x.example").refused();
-    assert!(why.contains("is trusted neither by itself"), "{why}");
-}
-
-#[test]
-fn sessions_are_forgotten_after_an_hour_so_that_expired_certificates_stay_out() {
-    let clock = Clock::manual(now());
-    let shared = Wanted { to: now() + Duration::from_secs(1800), ..Wanted::default() }.self_signed();
-    let node = with(&shared, &pinned(&[&shared]), Options::default(), &clock);
-    between(&node, &node, "x.example").accepted();
-    clock.advance(MAX_SESSION_AGE);
-    node.renew_sessions().unwrap();
-    let (client, _) = between(&node, &node, "x.example").refused();
-    assert!(client.contains("expired on"), "{client}");
-}
-
-#[test]
-fn an_open_connection_lives_on_when_the_material_is_replaced() {
-    use std::io::{Read, Write};
-    let (old, new) = (Wanted::default().self_signed(), Wanted::default().self_signed());
-    let node = tls(&old, &pinned(&[&old]));
-    let (mut client, mut server) = between(&node, &node, "x.example").accepted();
-    node.replace(Material { identity: new.clone(), trust: pinned(&[&new]) }).unwrap();
-    client.writer().write_all(b"still here").unwrap();
-    let mut bytes = Vec::new();
-    client.write_tls(&mut bytes).unwrap();
-    server.read_tls(&mut bytes.as_slice()).unwrap();
-    server.process_new_packets().unwrap();
-    let mut read = [0; 10];
-    server.reader().read_exact(&mut read).unwrap();
-    assert_eq!(&read, b"still here");
-}
-
-fn automatic(secrets: &SharedSecrets, address: &str, clock: &Clock) -> Tls {
-    let names = NodeNames::new(&[address.parse().unwrap()]).unwrap();
-    let material = automatic::material(secrets, &names, clock.wall()).unwrap();
-    Tls::new(material, Options::default(), clock.clone()).unwrap()
-}
-
-#[test]
-fn nodes_with_one_secret_and_nothing_else_trust_each_other() {
-    let (secrets, clock) = (some_secrets(), Clock::manual(now()));
-    let (one, two) =
-        (automatic(&secrets, "10.0.0.1:1", &clock), automatic(&secrets, "node.example:2", &clock));
-    let (_, server) = between(&one, &two, "node.example").accepted();
-    let peer = Peer::of(server.peer_certificates(), &two.current().material.identity);
-    assert!(peer.is_member(&"10.0.0.1:9999".parse().unwrap()));
-    assert!(!peer.is_member(&"10.0.0.3:9999".parse().unwrap()));
-    between(&two, &one, "10.0.0.1").accepted();
-    let (client, _) = between(&two, &one, "10.0.0.3").refused();
-    assert!(client.contains("is for 10.0.0.1, not for 10.0.0.3"), "{client}");
-}
-
-#[test]
-fn a_node_with_another_secret_or_a_clock_ten_minutes_off_is_kept_out() {
-    let (secrets, clock) = (some_secrets(), Clock::manual(now()));
-    let node = automatic(&secrets, "10.0.0.1:1", &clock);
-    let (_, server) = between(&automatic(&some_secrets(), "10.0.0.2:1", &clock), &node, "10.0.0.1").refused();
-    assert!(!server.is_empty());
-    let ahead = Clock::manual(now() + Duration::from_secs(600));
-    let (_, server) = between(&automatic(&secrets, "10.0.0.2:1", &ahead), &node, "10.0.0.1").refused();
-    assert!(server.contains("compare both clocks"), "{server}");
-    let behind = Clock::manual(before(now(), Duration::from_secs(600)));
-    let (client, _) = between(&automatic(&secrets, "10.0.0.2:1", &behind), &node, "10.0.0.1").refused();
-    assert!(client.contains("compare both clocks"), "{client}");
-    let slightly = Clock::manual(now() + Duration::from_secs(60));
-    between(&automatic(&secrets, "10.0.0.2:1", &slightly), &node, "10.0.0.1").accepted();
-}
-
-#[test]
-fn a_secret_is_rotated_in_two_steps_without_a_refusal() {
-    let clock = Clock::manual(now());
-    let (old, new) = (generate_secret().unwrap(), generate_secret().unwrap());
-    let stage = |signing: &_, accepted: &[_]| {
-        automatic(&SharedSecrets::new(signing, accepted).unwrap(), "10.0.0.1:1", &clock)
-    };
-    let stages = [
-        stage(&old, &[]),
-        stage(&old, std::slice::from_ref(&new)),
-        stage(&new, std::slice::from_ref(&old)),
-        stage(&new, &[]),
-    ];
-    for [one, two] in stages.array_windows() {
-        between(one, two, "10.0.0.1").accepted();
-        between(two, one, "10.0.0.1").accepted();
-    }
-    between(&stages[0], &stages[3], "10.0.0.1").refused();
-}
-
-#[test]
-fn an_automatic_certificate_is_renewed_before_it_expires() {
-    let (secrets, clock) = (some_secrets(), Clock::manual(now()));
-    let node = automatic(&secrets, "10.0.0.1:1", &clock);
-    let renewed_at = automatic::renewal(clock.wall());
-    clock.advance(automatic::LIFETIME + Duration::from_secs(2));
-    assert!(renewed_at < clock.wall());
-    between(&node, &node, "10.0.0.1").refused();
-    let names = NodeNames::new(&["10.0.0.1:1".parse().unwrap()]).unwrap();
-    node.replace(automatic::material(&secrets, &names, clock.wall()).unwrap()).unwrap();
-    between(&node, &node, "10.0.0.1").accepted();
 }
 
 #[test]
