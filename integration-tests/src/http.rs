@@ -1,24 +1,33 @@
 //! Ordinary HTTP requests to one member, and their answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder};
+use rustls::{ClientConfig, RootCertStore};
 
 /// Nothing that a living member answers takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client without proxies, redirects or retries, so that a test sees what the member did.
 pub(crate) fn client() -> Client {
-    let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE);
-    builder.retry(reqwest::retry::never()).build().expect("a client without TLS needs nothing")
+    plain().retry(reqwest::retry::never()).build().expect("there is nothing to fail")
 }
 
 /// The same, speaking HTTP/2 from the first byte.
 pub(crate) fn http2_client() -> Client {
+    plain().http2_prior_knowledge().build().expect("there is nothing to fail")
+}
+
+/// It speaks no TLS: whoever it asks with that, it believes nobody.
+fn plain() -> ClientBuilder {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let tls = tls.expect("the provider knows TLS").with_root_certificates(RootCertStore::empty());
     let builder = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE);
-    builder.http2_prior_knowledge().build().expect("a client without TLS needs nothing")
+    builder.tls_backend_preconfigured(tls.with_no_client_auth())
 }
 
 /// A request being put together.

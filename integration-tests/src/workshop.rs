@@ -48,7 +48,6 @@ impl Said {
     ///
     /// # Panics
     /// When it did not.
-    #[must_use]
     pub fn well(self) -> Self {
         assert_eq!(self.code, Some(0), "{self:?}");
         self
@@ -257,7 +256,9 @@ impl Workshop {
              -srckeypass {password} -destkeystore {temporary} -deststoretype PKCS12 -deststorepass {PASSWORD} \
              -destkeypass {PASSWORD}"
         ));
-        self.run(&format!("openssl pkcs12 -in {temporary} -passin pass:{PASSWORD} -nodes -out {pem}"));
+        self.run(&format!(
+            "openssl pkcs12 -in {temporary} -passin pass:{PASSWORD} -clcerts -nodes -out {pem}"
+        ));
     }
 }
 

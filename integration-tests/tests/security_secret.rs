@@ -61,8 +61,8 @@ async fn two_settings_secure_a_ring_and_the_program_talks_to_it_with_the_secret(
     }
     for member in 0..3 {
         let key = format!("key-{member}");
-        let put = run(member, "ours", &["put", &key, "--value", "a value"]);
-        assert_eq!(put.code, Some(0), "{put:?}");
+        let file = shop.write("value", "a value").display().to_string();
+        run(member, "ours", &["put", &key, &file]).well();
         let got = run((member + 1) % 3, "ours", &["get", &key]);
         assert_eq!((got.code, got.out.trim()), (Some(0), "a value"), "{got:?}");
     }

@@ -60,10 +60,14 @@ fn files() -> Vec<Vec<u8>> {
     let toml = "[node]\naddress = \"127.0.0.1:9999\"\n\n[[listener]]\naddress = \"127.0.0.1:9999\"\n\n[cluster]\n\
                 members = [\"127.0.0.1:9999\", \"127.0.0.1:9998\"]\nplacement = \"modulo\"\npeer_timeout = \"1s\"\n\n\
                 [store]\nmax_bytes = \"64MiB\"\n\n[access]\nallow_all = true\n";
+    let secured = "[node]\naddress = \"10.0.0.1:9999\"\n\n[tls]\nkeystore = \"ring.p12\"\nkeystore_password_file = \"p\"\n\
+                   client_auth = \"optional\"\n\n[auth]\nshared_secret = \"c1f9d8b04e7a63528fbd0917ace64b30\"\n\
+                   accept_secrets_files = [\"a\", \"b\"]\nclock_skew = \"30s\"\n\n[access]\nallow = [\"10.0.0.0/8\"]\n\
+                   trusted_proxies = [\"::1\"]\nforwarded_header = \"forwarded\"\n";
     let yaml = "node:\n  address: 127.0.0.1:9999\nlistener:\n  - address: 127.0.0.1:9999\ncluster:\n  members:\n    - \
                 127.0.0.1:9999\n    - 127.0.0.1:9998\nstore:\n  max_bytes: 64MiB\n";
     let reference = ringhold_config::reference();
-    texts(&[toml, yaml, &reference])
+    texts(&[toml, secured, yaml, &reference])
 }
 
 /// A folder for this process, since a configuration is read from files.
