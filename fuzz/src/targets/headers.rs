@@ -3,13 +3,14 @@
 //! Rules: nothing but the very token is accepted; what a client writes in front of a trusted proxy's entry changes
 //! nothing; an untrusted peer is believed nothing.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use ringhold_ring::{MemberAddress, Timestamp};
 use ringhold_server::security::access::{
-    AddressList, BearerTokens, ForwardedHeader, Scope, TokenDigest, TrustedProxies,
+    Access, AddressList, BearerTokens, ForwardedHeader, Scope, TokenDigest, TrustedProxies,
 };
 use ringhold_server::security::shared_secret::SharedSecrets;
 use ringhold_server::security::token::{BodyDigest, Request, TokenSigner, TokenVerifier};
@@ -106,9 +107,17 @@ fn run_bearer(input: &[u8]) -> String {
     let tokens = known.map(|(token, scope)| (token.to_owned(), TokenDigest::of(token), scope)).into();
     let Ok(tokens) = BearerTokens::new(tokens) else { return "no tokens".into() };
     let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
-    let result = tokens.check(&headers, &Method::PUT);
-    if let Ok(grant) = &result {
-        assert_eq!(&*grant.name, "a-token-that-writes");
+    let access = Access {
+        addresses: AddressList::All,
+        members: HashSet::new(),
+        proxies: TrustedProxies::none(),
+        methods: vec![Box::new(tokens)],
+    };
+    let result = access.admit(IpAddr::from([192, 0, 2, 1]), &headers, &Method::PUT, false);
+    if let Ok(admitted) = &result {
+        let grant = admitted.grant.as_ref();
+        assert!(grant.is_some(), "a request without a token was let in");
+        assert_eq!(grant.map(|grant| &*grant.name), Some("a-token-that-writes"));
         let shown = String::from_utf8_lossy(input);
         assert_eq!(shown.split(' ').next_back().map(str::trim), Some("a-token-that-writes"), "{shown}");
     }
@@ -127,8 +136,7 @@ fn run_forwarded(input: &[u8]) -> String {
 fn check_forwarded(input: &[u8], header: ForwardedHeader, name: &'static str, appended: &str) -> String {
     let proxy = IpAddr::from([10, 0, 0, 1]);
     let (client, stranger) = (IpAddr::from([192, 0, 2, 99]), IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)));
-    let Ok(addresses) = AddressList::parse(&["10.0.0.0/8"]) else { return "no list".into() };
-    let proxies = TrustedProxies { addresses, header };
+    let Ok(proxies) = TrustedProxies::new(&["10.0.0.0/8"], header) else { return "no proxies".into() };
     let lines = || input.split(|byte| *byte == b'\n').filter_map(|line| HeaderValue::from_bytes(line).ok());
     let headers = |lines: &mut dyn Iterator<Item = HeaderValue>| -> HeaderMap {
         lines.map(|line| (HeaderName::from_static(name), line)).collect()

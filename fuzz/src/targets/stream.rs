@@ -120,10 +120,12 @@ fn run_hello(input: &[u8]) -> String {
 }
 
 fn hellos() -> Vec<Vec<u8>> {
-    let hello = |member: &str| {
+    let hello = |member: &str, challenge| {
         let mut payload = Vec::new();
         let hello = Hello {
             versions: (1, 1),
+            challenge,
+            is_over_tls: false,
             features: 0,
             ring_id: RING,
             incarnation: 42,
@@ -136,7 +138,11 @@ fn hellos() -> Vec<Vec<u8>> {
         hello.encode(&mut payload);
         payload
     };
-    ["127.0.0.1:9999", "[fd00::1]:80", "node-1.ring.example:9999"].map(hello).into()
+    vec![
+        hello("127.0.0.1:9999", None),
+        hello("[fd00::1]:80", Some([9; 16])),
+        hello("node-1.ring.example:9999", Some([0; 16])),
+    ]
 }
 
 fn run_request(input: &[u8]) -> String {
