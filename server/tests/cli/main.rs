@@ -7,6 +7,7 @@ mod commands;
 mod exits;
 mod files;
 mod keystores;
+mod pages;
 mod secured;
 #[allow(dead_code, reason = "the client's tests use more of it")]
 #[path = "../../../client/tests/client/support.rs"]
