@@ -54,14 +54,22 @@ pub(super) enum DialError {
     Tls(String),
     #[error("not a member of this ring: it does not speak HTTP ({0})")]
     NotHttp(hyper::Error),
-    #[error(
-        "it refuses access with status {0}; it must count this node among its members, and its log says more"
-    )]
+    #[error("it refuses access with status {}: {}; its log says more", .0, why_refused(.0))]
     Access(StatusCode),
     #[error("the handshake failed: {0}")]
     Handshake(#[from] HandshakeError),
     #[error("no member token can be made: {0}")]
     Token(#[from] NoRandomness),
+}
+
+fn why_refused(status: &StatusCode) -> &'static str {
+    match *status {
+        StatusCode::UNAUTHORIZED => {
+            "it has another auth.shared_secret or a clock far from ours, or it does not count this node among its \
+             members"
+        }
+        _ => "it must count this node among its members",
+    }
 }
 
 const ENDED: &str =
