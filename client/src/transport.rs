@@ -11,7 +11,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 
 use crate::bearer::BearerToken;
 use crate::call::{Answer, Body, Call, Take};
-use crate::tls::{Cut, explain, is_end};
+use crate::tls::{Cut, explain, is_cut, is_end};
 use crate::{Error, NodeUrl, Problem, TlsConfig};
 
 /// How long a connection is kept for the next request.
@@ -174,6 +174,10 @@ pub(crate) fn reason(error: &reqwest::Error) -> String {
     }
     if error.is_connect() && is_end(error) {
         return "it closed the connection during the TLS handshake; is this a listener with TLS?".into();
+    }
+    let over_tls = error.url().is_some_and(|url| url.scheme() == "https");
+    if over_tls && is_cut(error) {
+        return "it cut the connection; if it refuses this client's certificate, its log says so".into();
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

@@ -40,8 +40,18 @@ fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 
 
 /// Whether the other side closed the connection where more should have come.
 pub fn is_end(error: &(dyn StdError + 'static)) -> bool {
+    ended(error) == Some(io::ErrorKind::UnexpectedEof)
+}
+
+/// Whether the connection was cut. The alert that says why can be lost in that: a system that closes a connection with
+/// bytes unread resets it.
+pub fn is_cut(error: &(dyn StdError + 'static)) -> bool {
+    matches!(ended(error), Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+}
+
+fn ended(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
     let kinds = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-    kinds.last() == Some(io::ErrorKind::UnexpectedEof)
+    kinds.last()
 }
 
 fn words(error: &Error) -> String {
@@ -147,6 +157,15 @@ mod tests {
     fn a_plain_listener_is_named_as_what_it_is() {
         let error = Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
         assert!(explain(&wrapped(error)).unwrap().why.contains("does not speak TLS"));
+    }
+
+    #[test]
+    fn an_end_and_a_cut_are_told_apart_however_they_are_wrapped() {
+        let wrapped = |kind| io::Error::other(io::Error::new(kind, "words"));
+        let reset = wrapped(io::ErrorKind::ConnectionReset);
+        assert!(is_cut(&reset) && !is_end(&reset));
+        let end = wrapped(io::ErrorKind::UnexpectedEof);
+        assert!(is_end(&end) && !is_cut(&end));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
 
-pub(crate) use explain::{Cut, explain, is_end};
+pub(crate) use explain::{Cut, explain, is_cut, is_end};
 use pem::Source;
 
 const HTTP_1_1: &[u8] = b"http/1.1";

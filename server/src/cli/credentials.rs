@@ -10,10 +10,13 @@ use clap::Args;
 use ringhold_client::ClientBuilder;
 use ringhold_ring::MemberAddress;
 use rustls::ClientConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{Failure, password};
 use crate::clock::Clock;
 use crate::security::automatic::{self, NodeNames};
+use crate::security::certificate::Certificate;
 use crate::security::file;
 use crate::security::identity::{Identity, Trust};
 use crate::security::keystore::{Keystore, MAX_KEYSTORE_BYTES, Passwords};
@@ -183,14 +186,21 @@ fn trusted(cacert: &Path) -> Result<Trust, Failure> {
     store.trust().map_err(|error| failed(format!("{}: {error}", cacert.display())))
 }
 
+/// Both may be one file. Of what is in `key` no error says anything.
 fn pair(cert: &Path, key: &Path, clock: &Clock) -> Result<Identity, Failure> {
     let read = |path: &Path| file::read(path, MAX_KEYSTORE_BYTES).map_err(failed);
-    let (cert_text, key_text) = (read(cert)?, read(key)?);
-    let both = zeroize::Zeroizing::new([key_text.as_slice(), b"\n", cert_text.as_slice()].concat());
-    let none = Passwords::default();
-    Keystore::read(&both, &none)
-        .and_then(|store| store.identity(None, &none, clock.wall()))
-        .map_err(|error| failed(format!("{} with {}: {error}", cert.display(), key.display())))
+    let said = |path: &Path, what: &str| failed(format!("{}: {what}", path.display()));
+    let chain = CertificateDer::pem_slice_iter(&read(cert)?).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(|_| said(cert, "it is not PEM that can be read"))?;
+    let parsed = chain.into_iter().map(Certificate::parse).collect::<Result<Vec<_>, _>>();
+    let parsed = parsed.map_err(|error| said(cert, &error.to_string()))?;
+    if parsed.is_empty() {
+        return Err(said(cert, "it holds no certificate in PEM"));
+    }
+    let unread =
+        "it holds no private key in PEM without a password; a file with a password is for --keystore";
+    let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| said(key, unread))?;
+    Identity::new(&private, parsed, clock.wall()).map_err(|error| said(cert, &error.to_string()))
 }
 
 fn failed(error: impl ToString) -> Failure {

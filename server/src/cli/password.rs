@@ -36,6 +36,9 @@ fn line_of_stdin() -> Result<Secret, Failure> {
     read.map_err(|error| Failure::general(format!("cannot read a secret from stdin: {error}")))?;
     match line.trim_end_matches(['\r', '\n']) {
         "" => Err(Failure::general("stdin has no line with a secret in it")),
+        text if text.len() > MAX_SECRET_BYTES => Err(Failure::general(format!(
+            "the line of stdin has more than {MAX_SECRET_BYTES} bytes; no secret has"
+        ))),
         text => Ok(Secret::from(text)),
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
@@ -38,6 +38,9 @@ const TICKS_PER_TIMEOUT: u32 = 2;
 /// How long a node that stops waits for the next request on a connection that it would like to close.
 const LEAVE_TIME: Duration = Duration::from_millis(250);
 
+/// The most connections that are taken from the kernel's queue at the end.
+const LAST_CONNECTIONS: usize = 4096;
+
 /// How long a connection beyond the limit may take for its request.
 const RESERVED_HEADER_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -49,6 +52,14 @@ const WARN_EVERY: u32 = 100;
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationToken) {
     let mut connections = JoinSet::new();
     let template = Exchange::new(Arc::clone(&app));
+    let begin = |(stream, admission, permit), connections: &mut JoinSet<()>| {
+        let exchange = template.another(admission);
+        let stopping = shutdown.child_token();
+        connections.spawn(async move {
+            connection(stream, exchange, stopping).await;
+            drop::<OwnedSemaphorePermit>(permit);
+        });
+    };
     let mut failures = 0;
     loop {
         let accepted = tokio::select! {
@@ -58,14 +69,9 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationT
             accepted = accept(&listener, &app) => accepted,
         };
         match accepted {
-            Ok((stream, admission, permit)) => {
+            Ok(accepted) => {
                 failures = 0;
-                let exchange = template.another(admission);
-                let stopping = shutdown.child_token();
-                connections.spawn(async move {
-                    connection(stream, exchange, stopping).await;
-                    drop(permit);
-                });
+                begin(accepted, &mut connections);
             }
             Err(error) => {
                 report(&error, failures);
@@ -78,21 +84,23 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationT
         }
     }
     app.leave();
-    drop(listener);
+    for accepted in accept_last(listener, &app) {
+        begin(accepted, &mut connections);
+    }
     while connections.join_next().await.is_some() {}
 }
 
+/// A connection, and what it counts as until it ends.
+type Accepted = (TcpStream, Admission, OwnedSemaphorePermit);
+
 /// While even the reserve is in use, connections wait in the kernel's queue.
-async fn accept(
-    listener: &TcpListener,
-    app: &App,
-) -> io::Result<(tokio::net::TcpStream, Admission, OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, app: &App) -> io::Result<Accepted> {
     drop(app.reserve.acquire().await);
     let (stream, _) = listener.accept().await?;
-    let (admission, permit) = match Arc::clone(&app.connections).try_acquire_owned() {
-        Ok(permit) => (Admission::Everyone, permit),
-        // Another listener may just have taken the last of it.
-        Err(_) => {
+    let (admission, permit) = match admit(app) {
+        Some(admitted) => admitted,
+        // Another listener has just taken the last of it.
+        None => {
             let permit = Arc::clone(&app.reserve).acquire_owned().await;
             (Admission::Reserved, permit.map_err(io::Error::other)?)
         }
@@ -102,6 +110,24 @@ async fn accept(
         tracing::debug!(%error, "cannot turn off Nagle's algorithm");
     }
     Ok((stream, admission, permit))
+}
+
+fn admit(app: &App) -> Option<(Admission, OwnedSemaphorePermit)> {
+    let client = Arc::clone(&app.connections).try_acquire_owned().ok();
+    let client = client.map(|permit| (Admission::Everyone, permit));
+    client.or_else(|| Some((Admission::Reserved, Arc::clone(&app.reserve).try_acquire_owned().ok()?)))
+}
+
+/// Closes the listener. Who has connected already, and waits in the kernel's queue, would be reset with it.
+fn accept_last(listener: TcpListener, app: &App) -> impl Iterator<Item = Accepted> {
+    let listener = listener.into_std();
+    std::iter::from_fn(move || {
+        let (stream, _) = listener.as_ref().ok()?.accept().ok()?;
+        let (admission, permit) = admit(app)?;
+        stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, admission, permit))
+    })
+    .take(LAST_CONNECTIONS)
 }
 
 /// A node without file descriptors fails to accept ten times a second; its log need not tell each time.
@@ -127,7 +153,7 @@ where
     let opening = Watched::open(stream, Arc::clone(&exchange.activity));
     let opened = tokio::select! {
         opened = tokio::time::timeout(header_timeout, opening) => opened,
-        () = stopping.cancelled() => return,
+        () = time_to_leave(Protocol::Http1, &stopping) => return,
     };
     let Ok(Ok((protocol, stream))) = opened else {
         return tracing::debug!("a connection ended, or waited too long, before its first request");

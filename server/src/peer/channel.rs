@@ -19,9 +19,10 @@ pub enum Channel {
     Tls(Exported),
 }
 
-/// What both ends of a TLS connection, and nobody else, know of it (RFC 5705).
+/// What both ends of a TLS connection, and nobody else, know of it (RFC 5705): 32 bytes under
+/// [`CHANNEL_LABEL`]. Other bytes are no error here; no proof will hold over them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Exported(pub(super) [u8; EXPORTED_BYTES]);
+pub struct Exported(Vec<u8>);
 
 impl Channel {
     /// The channel of a TLS connection whose handshake is over, on either side of it.
@@ -29,16 +30,23 @@ impl Channel {
     /// # Errors
     /// When the handshake is not over.
     pub fn of_tls<Side>(connection: &ConnectionCommon<Side>) -> io::Result<Self> {
-        let exported = connection.export_keying_material([0; EXPORTED_BYTES], CHANNEL_LABEL, None);
-        exported.map(|bytes| Self::Tls(Exported(bytes))).map_err(io::Error::other)
+        let exported = connection.export_keying_material(vec![0; EXPORTED_BYTES], CHANNEL_LABEL, None);
+        exported.map(|bytes| Some(bytes).into()).map_err(io::Error::other)
     }
 
     /// What a proof is bound to.
-    pub(super) const fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         match self {
             Self::Plain => &[],
             Self::Tls(Exported(bytes)) => bytes,
         }
+    }
+}
+
+/// From what a listener has exported; nothing on a plain connection.
+impl From<Option<Vec<u8>>> for Channel {
+    fn from(exported: Option<Vec<u8>>) -> Self {
+        exported.map_or(Self::Plain, |bytes| Self::Tls(Exported(bytes)))
     }
 }
 

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use ringhold_ring::MemberAddress;
 
 use super::Identity;
+use super::channel::Channel;
 use super::connect::{Connect, Connected, MemberStream, reason, tls_reason};
 use super::connection::{Connection, READ_BYTES};
 use super::handshake::HandshakeError;
@@ -53,15 +54,26 @@ pub(super) enum DialError {
     Tls(String),
     #[error("not a member of this ring: it does not speak HTTP ({0})")]
     NotHttp(hyper::Error),
-    #[error(
-        "it refuses access with status {0}; it must count this node among its members, and its log says more"
-    )]
+    #[error("it refuses access with status {}: {}; its log says more", .0, why_refused(.0))]
     Access(StatusCode),
     #[error("the handshake failed: {0}")]
     Handshake(#[from] HandshakeError),
     #[error("no member token can be made: {0}")]
     Token(#[from] NoRandomness),
 }
+
+fn why_refused(status: &StatusCode) -> &'static str {
+    match *status {
+        StatusCode::UNAUTHORIZED => {
+            "it has another auth.shared_secret or a clock far from ours, or it does not count this node among its \
+             members"
+        }
+        _ => "it must count this node among its members",
+    }
+}
+
+const ENDED: &str =
+    "it ended the connection after the handshake; if it does not trust our certificate, its log says so";
 
 impl DialError {
     /// Whether somebody is there, and one of both sides does not want the other: worth a line of its own.
@@ -74,8 +86,13 @@ impl DialError {
         }
     }
 
-    fn in_http(error: hyper::Error) -> Self {
-        tls_reason(&error).map_or(Self::NotHttp(error), Self::Tls)
+    fn in_http(error: hyper::Error, channel: &Channel) -> Self {
+        match tls_reason(&error) {
+            Some(reason) => Self::Tls(reason),
+            // In TLS 1.3 a member looks at our certificate when we have begun to speak, and its alert may be lost.
+            None if *channel != Channel::Plain && !error.is_parse() => Self::Tls(ENDED.into()),
+            None => Self::NotHttp(error),
+        }
     }
 }
 
@@ -86,8 +103,9 @@ pub(super) async fn dial(
     identity: Arc<Identity>,
 ) -> Result<Dialled, DialError> {
     let Connected { stream, channel } = connector.connect(member).await?;
+    let not_http = |error| DialError::in_http(error, &channel);
     let (mut sender, http) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(DialError::in_http)?;
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(not_http)?;
     let http = tokio::spawn(http.with_upgrades());
     // The task of a connection that is not upgraded must not outlive a caller that gives up.
     let _http = AbortOnDrop(http.abort_handle());
@@ -102,13 +120,13 @@ pub(super) async fn dial(
     if let Some(secrets) = identity.secrets() {
         secrets.sign(&mut request, &[], member, identity.clock().wall())?;
     }
-    let response = sender.send_request(request).await.map_err(DialError::in_http)?;
+    let response = sender.send_request(request).await.map_err(not_http)?;
     match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => {}
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => return Err(DialError::Access(status)),
         _ => return Ok(Dialled::PlainHttp),
     }
-    let upgraded = hyper::upgrade::on(response).await.map_err(DialError::in_http)?;
+    let upgraded = hyper::upgrade::on(response).await.map_err(not_http)?;
     let Ok(parts) = upgraded.downcast::<TokioIo<Box<dyn MemberStream>>>() else {
         return Err(io::Error::other("the upgraded stream is not the one that was opened").into());
     };

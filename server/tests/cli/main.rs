@@ -8,6 +8,7 @@ mod exits;
 mod files;
 mod keystores;
 mod nodes;
+mod pages;
 mod secured;
 #[allow(dead_code, reason = "the client's tests use more of it")]
 #[path = "../../../client/tests/client/support.rs"]

@@ -73,6 +73,10 @@ async fn a_shared_secret_is_all_that_automatic_tls_needs() {
     let wrong = shop.ringhold(&format!("{get} another")).await;
     assert_eq!((wrong.code, wrong.text()), (5, ""));
     assert!(wrong.stderr.contains("certificate"), "{wrong:?}");
+    for name in ["secret", "another"] {
+        let secret = std::fs::read_to_string(shop.path(name)).unwrap();
+        assert!(!wrong.stderr.contains(secret.trim_end()), "{wrong:?}");
+    }
     let right = shop.succeed(&format!("{get} secret")).await;
     assert_eq!((right.text(), right.stderr.as_str()), ("value", ""));
     let weak = shop.ringhold(&format!("{get} password")).await;
@@ -92,8 +96,41 @@ async fn pem_files_of_a_private_authority_open_the_ring() {
     let get = format!("get k --node {} --cacert authority.pem", node.address);
     let without = shop.ringhold(&get).await;
     assert!(without.code == 5 && without.stderr.contains("demands a client certificate"), "{without:?}");
+    shop.tool("openssl pkey -in client.key -aes256 -passout pass:PASSWORD -out locked.key");
+    for (cert, key, expected) in [
+        ("client.pem", "locked.key", "without a password"),
+        ("client.key", "client.key", "no certificate"),
+        ("authority.pem", "client.key", "does not belong"),
+    ] {
+        let run = shop.ringhold(&format!("{get} --cert {cert} --key {key}")).await;
+        assert!(run.code == 1 && run.stderr.contains(expected), "{run:?}");
+    }
     let with = shop.succeed(&format!("{get} --cert client.pem --key client.key")).await;
     assert_eq!(with.text(), "value");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_create_makes_for_a_client_serves_curl_and_commands_alike() {
+    let shop = Workshop::new();
+    let signed = "--signed-by a.p12 --signed-by-password-file password";
+    shop.succeed("keystore create a.p12 --authority --password-file password").await;
+    shop.succeed(&format!("keystore create n.p12 --host 127.0.0.1 --password-file password {signed}")).await;
+    shop.succeed(&format!("keystore create client.pem --host client.example {signed}")).await;
+    shop.tool("openssl pkcs12 -in a.p12 -passin pass:PASSWORD -nokeys -out a.pem");
+    let node = node_with(&shop, "n.p12").await;
+    let (address, folder) = (node.address, shop.text("."));
+    let options = "--cacert a.pem --cert client.pem --key client.pem";
+    let got = shop.succeed(&format!("get k --node {address} {options}")).await;
+    assert_eq!(got.text(), "value");
+
+    let node = node_with(&shop, "n.p12").await;
+    // The node of this test knows HTTP/1.1 only.
+    let curl = format!(
+        "curl --http1.1 --silent --show-error --fail --cacert {folder}/a.pem --cert {folder}/client.pem https://{}/objects/k",
+        node.address
+    );
+    let curled = tokio::task::spawn_blocking(move || shop.tool(&curl)).await.unwrap();
+    assert_eq!(curled, "value");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,7 @@ impl Workshop {
         command.args(words.map(|word| word.replace("PASSWORD", PASSWORD)));
         command.current_dir(self.0.path()).stdin(Stdio::null());
         command.env("JAVA_TOOL_OPTIONS", "-Xshare:auto -XX:TieredStopAtLevel=1");
-        let output = command.output().unwrap_or_else(|error| panic!("{line}: needed on the PATH: {error}"));
+        let output = command.output().map_err(|error| format!("{line}: is it on the PATH? {error}")).unwrap();
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(output.status.success(), "{line}: {said}");
         said

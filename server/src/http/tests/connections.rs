@@ -197,6 +197,24 @@ async fn a_node_that_stops_finishes_what_it_has_begun() {
 }
 
 #[tokio::test]
+async fn whoever_connected_before_a_node_stops_is_answered() {
+    let mut node = Node::start().await;
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        // Nothing else runs on this thread, so the node has not accepted it.
+        let stream = std::net::TcpStream::connect(node.address).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        clients.push(super::Client { stream: stream.try_into().unwrap(), read: Vec::new() });
+    }
+    node.shutdown.cancel();
+    for client in &mut clients {
+        assert_eq!(client.ask("PUT /objects/a\n\nvalue").await.header("connection"), Some("close"));
+        assert!(client.is_closed().await);
+    }
+    tokio::time::timeout(DEADLINE, &mut node.serving).await.expect("it returns").unwrap();
+}
+
+#[tokio::test]
 async fn dropping_the_server_ends_every_connection() {
     let node = Node::start().await;
     let mut client = node.connect().await;

@@ -160,10 +160,14 @@ async fn a_server_that_is_no_member_is_told_apart() {
 
 #[tokio::test]
 async fn a_refused_access_is_not_tried_in_plain_http() {
-    let (member, seen) = server(|_, _| problem(403, "forbidden", "not a member")).await;
-    let error = peers().execute(&member, &key("k"), &put("x"), PATIENCE).await.unwrap_err();
-    assert!(matches!(&error, PeerError::NotSent(text) if text.contains("403")), "{error}");
-    assert_eq!(seen.lock().len(), 1);
+    for (status, why) in [(401, "another auth.shared_secret or a clock far from ours"), (403, "its members")]
+    {
+        let (member, seen) = server(move |_, _| problem(status, "refused", "")).await;
+        let error = peers().execute(&member, &key("k"), &put("x"), PATIENCE).await.unwrap_err();
+        let PeerError::NotSent(text) = error else { panic!("{error}") };
+        assert!(text.contains(&status.to_string()) && text.contains(why), "{text}");
+        assert_eq!(seen.lock().len(), 1);
+    }
 }
 
 #[tokio::test]

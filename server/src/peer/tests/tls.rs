@@ -132,6 +132,20 @@ async fn a_member_that_does_not_trust_us_says_so_in_words() {
 }
 
 #[tokio::test]
+async fn a_member_that_ends_the_connection_without_a_word_points_to_its_log() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let member = MemberAddress::from(listener.local_addr().unwrap());
+    let certificates = some_secrets();
+    let theirs = automatic(&certificates);
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        drop(theirs.acceptor().accept(stream).await.unwrap());
+    });
+    let text = refused_by(&peers_with(&automatic(&certificates), None), &member).await;
+    assert!(text.contains("if it does not trust our certificate, its log says so"), "{text}");
+}
+
+#[tokio::test]
 async fn a_member_without_tls_is_not_spoken_to_without_it() {
     let node = Node::start().await;
     let text = refused_by(&peers_with(&automatic(&some_secrets()), None), &node.address).await;
