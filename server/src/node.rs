@@ -1,6 +1,7 @@
 //! Builds a node from its configuration, starts it and stops it: the one place where the parts meet.
 
-use std::net::SocketAddr;
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::http::report::{MemberReport, NodeStatus};
-use crate::http::{AcceptMember, App};
+use crate::http::guard::{Guard, Policy};
+use crate::http::{AcceptMember, AcceptedMember, App};
 use crate::membership::Membership;
 use crate::owner::Owner;
 use crate::peer::{ClusterNameError, Identity, MemberState, Peers, Tcp};
@@ -111,7 +113,10 @@ impl Node {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        node.serve(listeners, &config, &identity, clock);
+        let members = cluster.members.clone();
+        let addresses = addresses_of(&members).await;
+        let guard = Arc::new(Guard::new(Policy::open(members, addresses), clock.clone()));
+        node.serve(listeners, &config, &identity, guard, clock);
         node.keep_house();
         node.membership.introduced().await;
         node.membership.set_own_state(MemberState::Ready);
@@ -156,11 +161,12 @@ impl Node {
         listeners: Vec<(SocketAddr, TcpListener)>,
         config: &Config,
         identity: &Arc<Identity>,
+        guard: Arc<Guard>,
         clock: Clock,
     ) {
         let (objects, identity, stop, tasks) =
             (self.objects.clone(), Arc::clone(identity), self.stop.clone(), self.tasks.clone());
-        let accept_member: AcceptMember = Arc::new(move |stream| {
+        let accept_member: AcceptMember = Arc::new(move |AcceptedMember { stream, .. }| {
             let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
             tasks.spawn(async move {
                 if let Err(error) = crate::peer::serve(stream, objects, identity, stop).await {
@@ -176,10 +182,11 @@ impl Node {
             &config.limits,
             max_object_bytes,
             accept_member,
+            guard,
         );
         let app = Arc::new(app);
         for (_, listener) in listeners {
-            self.tasks.spawn(crate::http::serve(listener, Arc::clone(&app), self.stop.clone()));
+            self.tasks.spawn(crate::http::serve(listener, None, Arc::clone(&app), self.stop.clone()));
         }
     }
 
@@ -211,6 +218,18 @@ async fn expire_forever(objects: Objects) {
         // Off the runtime's workers: a million objects may expire in one tick.
         let _ = tokio::task::spawn_blocking(move || objects.owner().store().expire()).await;
     }
+}
+
+/// The IP addresses that members come from; a member whose name is not known has none.
+async fn addresses_of(members: &[MemberAddress]) -> HashSet<IpAddr> {
+    let mut addresses = HashSet::new();
+    for member in members {
+        match tokio::net::lookup_host((member.host(), member.port())).await {
+            Ok(found) => addresses.extend(found.map(|address| address.ip().to_canonical())),
+            Err(error) => warn!(%member, %error, "a member's name has no address"),
+        }
+    }
+    addresses
 }
 
 async fn bind(config: &Config) -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {

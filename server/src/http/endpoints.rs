@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
@@ -11,12 +11,16 @@ use http::{StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
 use ringhold_ring::Key;
 
-use super::App;
+use super::origin::Origin;
+use super::{AcceptedMember, App};
 use super::problem::{Code, Problem};
 use super::report::{ClusterReport, Location};
 
 /// The protocol that `/internal/peer` upgrades to.
 pub const PEER_PROTOCOL: &str = "ringhold-peer/1";
+
+/// Where it is opened.
+pub(super) const PEER_PATH: &str = "/internal/peer";
 
 const LOCATE: &str = "/cluster/locate/";
 
@@ -30,7 +34,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(readyz))
         .route("/openapi.json", get(openapi))
         .route("/problems", get(problems))
-        .route("/internal/peer", get(peer))
+        .route(PEER_PATH, get(peer))
         .method_not_allowed_fallback(async || Problem::from(Code::MethodNotAllowed))
         .fallback(async || Problem::from(Code::NoSuchPath))
         .with_state(app)
@@ -64,8 +68,12 @@ async fn problems() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/markdown; charset=utf-8")], ringhold_proto_docs::PROBLEMS)
 }
 
-/// Opens a member's stream (RFC 9110 section 7.8), which exists on HTTP/1.1 only.
-async fn peer(State(app): State<Arc<App>>, request: Request) -> Response {
+/// Opens a member's stream (RFC 9110 section 7.8), which exists on HTTP/1.1 only. The guard has been asked.
+async fn peer(
+    State(app): State<Arc<App>>,
+    Extension(origin): Extension<Arc<Origin>>,
+    request: Request,
+) -> Response {
     if !asks_for_upgrade(&request) {
         let problem = Problem::from(Code::UpgradeRequired);
         let mut response = problem.with(UPGRADE, HeaderValue::from_static(PEER_PROTOCOL)).into_response();
@@ -76,7 +84,11 @@ async fn peer(State(app): State<Arc<App>>, request: Request) -> Response {
     }
     tokio::spawn(async move {
         match hyper::upgrade::on(request).await {
-            Ok(stream) => (app.accept_member)(TokioIo::new(stream)),
+            Ok(stream) => (app.accept_member)(AcceptedMember {
+                stream: TokioIo::new(stream),
+                channel: origin.channel(),
+                peer: origin.address(),
+            }),
             Err(error) => tracing::debug!(%error, "a member's stream broke before it was open"),
         }
     });

@@ -36,11 +36,13 @@ struct Inner<S> {
     gathered: Vec<u8>,
     sent: usize,
     is_open: bool,
+    // TLS may hold back what it was given until it is flushed.
+    is_flushed: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Gathered<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self(Arc::new(Mutex::new(Inner { stream, gathered: Vec::new(), sent: 0, is_open: true })))
+        Self(Arc::new(Mutex::new(Inner { stream, gathered: Vec::new(), sent: 0, is_open: true, is_flushed: true })))
     }
 
     /// The handle for HTTP.
@@ -90,13 +92,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
                 count => self.sent += count,
             }
         }
-        if self.gathered.is_empty() {
-            return Poll::Ready(Ok(()));
+        if !self.gathered.is_empty() {
+            self.sent = 0;
+            self.gathered.clear();
+            self.gathered.shrink_to(KEPT_BYTES);
+            self.is_flushed = false;
         }
-        self.sent = 0;
-        self.gathered.clear();
-        self.gathered.shrink_to(KEPT_BYTES);
-        Pin::new(&mut self.stream).poll_flush(cx)
+        if !self.is_flushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.is_flushed = true;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Whether `bytes` more are gathered, rather than sent behind what already is.
@@ -126,6 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
             return Poll::Ready(Ok(buf.len()));
         }
         ready!(inner.poll_send(cx))?;
+        inner.is_flushed = false;
         Pin::new(&mut inner.stream).poll_write(cx, buf)
     }
 
@@ -141,6 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
             return Poll::Ready(Ok(bytes));
         }
         ready!(inner.poll_send(cx))?;
+        inner.is_flushed = false;
         Pin::new(&mut inner.stream).poll_write_vectored(cx, bufs)
     }
 

@@ -4,6 +4,7 @@
 //! the future of [`serve`] ends every one of this listener's.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
@@ -20,8 +21,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::gathered::Gathered;
-use super::service::Exchange;
+use super::origin::Origin;
+use super::secured;
+use super::service::{Exchange, Exchanges};
 use super::watched::{Protocol, Stall, Watch, Watched};
+use crate::security::tls::Tls;
 
 /// How long a connection may stand still, idle between requests or with a client that does not read.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -40,9 +44,16 @@ const WARN_EVERY: u32 = 100;
 
 /// Serves HTTP on `listener` until `shutdown`: then it stops accepting, lets requests in flight finish, and
 /// returns when the last connection has ended. The caller bounds that time by dropping this future.
-pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationToken) {
+///
+/// With `tls` it serves nothing else, each connection with the material of the moment at which it comes.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    app: Arc<App>,
+    shutdown: CancellationToken,
+) {
     let mut connections = JoinSet::new();
-    let template = Exchange::new(Arc::clone(&app));
+    let exchanges = Exchanges::new(Arc::clone(&app));
     let mut failures = 0;
     loop {
         let accepted = tokio::select! {
@@ -52,12 +63,16 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationT
             accepted = accept(&listener, &app) => accepted,
         };
         match accepted {
-            Ok((stream, permit)) => {
+            Ok((stream, address, permit)) => {
                 failures = 0;
-                let exchange = template.another();
-                let stopping = shutdown.child_token();
+                let (exchanges, tls, stopping) = (exchanges.clone(), tls.clone(), shutdown.child_token());
+                // Where a connection comes from is settled here and nowhere else.
+                let origin = Origin::plain(address);
                 connections.spawn(async move {
-                    connection(stream, exchange, stopping).await;
+                    match tls {
+                        None => connection(stream, exchanges.with(origin), stopping).await,
+                        Some(tls) => secured_connection(stream, &tls, exchanges, origin, stopping).await,
+                    }
                     drop(permit);
                 });
             }
@@ -79,14 +94,14 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationT
 async fn accept(
     listener: &TcpListener,
     app: &App,
-) -> io::Result<(tokio::net::TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(&app.connections).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, address) = listener.accept().await?;
     // Answers are written whole; waiting for more to send would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot turn off Nagle's algorithm");
     }
-    Ok((stream, permit))
+    Ok((stream, address, permit))
 }
 
 /// A node without file descriptors fails to accept ten times a second; its log need not tell each time.
@@ -97,6 +112,25 @@ fn report(error: &io::Error, failures: u32) {
         tracing::debug!(%error, "cannot accept a connection");
     } else {
         tracing::warn!(%error, failures, "cannot accept connections; is the limit of open files too low?");
+    }
+}
+
+/// Boxed, so that a plain connection does not pay for a handshake's memory.
+async fn secured_connection(
+    stream: TcpStream,
+    tls: &Tls,
+    exchanges: Exchanges,
+    origin: Origin,
+    stopping: CancellationToken,
+) {
+    let App { guard, limits, .. } = &*exchanges.app;
+    let handshake = Box::pin(secured::accept(stream, tls, origin, guard, limits.header_timeout));
+    let accepted = tokio::select! {
+        accepted = handshake => accepted,
+        () = stopping.cancelled() => return,
+    };
+    if let Some((stream, origin)) = accepted {
+        Box::pin(connection(stream, exchanges.with(origin), stopping)).await;
     }
 }
 

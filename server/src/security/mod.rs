@@ -24,4 +24,4 @@ pub mod token;
 pub mod tools;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

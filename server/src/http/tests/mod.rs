@@ -128,6 +128,7 @@ impl NodeStatus for Status {
                 last_failure: None,
             }],
             store: crate::store::Usage::default().into(),
+            security: SecurityReport::default(),
         }
     }
 
