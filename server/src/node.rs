@@ -13,8 +13,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::http::report::{MemberReport, NodeStatus};
 use crate::http::guard::{Guard, Policy};
+use crate::http::report::{MemberReport, NodeStatus};
 use crate::http::{AcceptMember, AcceptedMember, App};
 use crate::membership::Membership;
 use crate::owner::Owner;

@@ -12,9 +12,9 @@ use hyper_util::rt::TokioIo;
 use ringhold_ring::Key;
 
 use super::origin::Origin;
-use super::{AcceptedMember, App};
 use super::problem::{Code, Problem};
 use super::report::{ClusterReport, Location};
+use super::{AcceptedMember, App};
 
 /// The protocol that `/internal/peer` upgrades to.
 pub const PEER_PROTOCOL: &str = "ringhold-peer/1";

@@ -42,7 +42,13 @@ struct Inner<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Gathered<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self(Arc::new(Mutex::new(Inner { stream, gathered: Vec::new(), sent: 0, is_open: true, is_flushed: true })))
+        Self(Arc::new(Mutex::new(Inner {
+            stream,
+            gathered: Vec::new(),
+            sent: 0,
+            is_open: true,
+            is_flushed: true,
+        })))
     }
 
     /// The handle for HTTP.

@@ -46,12 +46,7 @@ const WARN_EVERY: u32 = 100;
 /// returns when the last connection has ended. The caller bounds that time by dropping this future.
 ///
 /// With `tls` it serves nothing else, each connection with the material of the moment at which it comes.
-pub async fn serve(
-    listener: TcpListener,
-    tls: Option<Arc<Tls>>,
-    app: Arc<App>,
-    shutdown: CancellationToken,
-) {
+pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, shutdown: CancellationToken) {
     let mut connections = JoinSet::new();
     let exchanges = Exchanges::new(Arc::clone(&app));
     let mut failures = 0;

@@ -29,7 +29,12 @@ impl Origin {
     }
 
     /// The same address after a handshake with the material of `current`; its certificate may be a member's.
-    pub(super) fn secured(self, tls: &ServerConnection, current: &Current, members: &[MemberAddress]) -> Self {
+    pub(super) fn secured(
+        self,
+        tls: &ServerConnection,
+        current: &Current,
+        members: &[MemberAddress],
+    ) -> Self {
         let peer = Peer::of(tls.peer_certificates(), &current.material.identity);
         let is_member = members.iter().any(|member| peer.is_member(member));
         let channel = tls.export_keying_material([0; CHANNEL_BYTES], CHANNEL_LABEL, None).ok();

@@ -53,7 +53,6 @@ impl Exchanges {
 }
 
 impl Exchange {
-
     /// The form in which hyper wants it.
     pub(super) fn service(
         self: &Arc<Self>,
