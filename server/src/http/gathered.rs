@@ -203,6 +203,48 @@ mod tests {
         assert!(read.starts_with(b"two xxx"));
     }
 
+    /// Takes everything and, as TLS may, sends it only when it is flushed.
+    #[derive(Default)]
+    struct Reluctant {
+        held: usize,
+        sent: usize,
+    }
+
+    impl AsyncRead for Reluctant {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Reluctant {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            self.held += buf.len();
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.sent += std::mem::take(&mut self.held);
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.poll_flush(cx)
+        }
+    }
+
+    #[tokio::test]
+    async fn whenever_the_task_waits_nothing_is_held_back_by_the_stream_below_either() {
+        let gathered = Gathered::new(Reluctant::default());
+        let mut handle = gathered.handle();
+        let mut expected = 0;
+        for bytes in [1, DIRECT_BYTES, 1, DIRECT_BYTES * 3] {
+            handle.write_all(&vec![b'x'; bytes]).await.unwrap();
+            std::future::poll_fn(|cx| gathered.poll_send(cx)).await.unwrap();
+            expected += bytes;
+            assert_eq!(gathered.0.lock().stream.sent, expected, "after {bytes} more");
+        }
+    }
+
     #[tokio::test]
     async fn a_client_that_does_not_read_makes_the_sender_wait() {
         let (_client, server) = tokio::io::duplex(1);

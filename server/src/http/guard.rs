@@ -165,9 +165,13 @@ impl Guard {
     }
 
     /// Whether a request may go on; if not, the answer.
-    pub(super) fn admit(&self, origin: &Origin, head: &request::Parts) -> Result<Caller, Response<Body>> {
+    pub(super) fn admit(
+        &self,
+        origin: &Origin,
+        head: &request::Parts,
+    ) -> Result<Caller, Box<Response<Body>>> {
         let admitted = self.policy.load().admit(origin, head, &self.clock);
-        admitted.map_err(|reason| self.refuse(origin, head, &reason))
+        admitted.map_err(|reason| Box::new(self.refuse(origin, head, &reason)))
     }
 
     /// Whether it may open a member's stream.
@@ -176,9 +180,9 @@ impl Guard {
         origin: &Origin,
         caller: &Caller,
         head: &request::Parts,
-    ) -> Result<(), Response<Body>> {
+    ) -> Result<(), Box<Response<Body>>> {
         let admitted = self.policy.load().admit_member(origin, caller);
-        admitted.map_err(|reason| self.refuse(origin, head, &reason))
+        admitted.map_err(|reason| Box::new(self.refuse(origin, head, &reason)))
     }
 
     /// The answer to a signer whose body is not the one that it signed.

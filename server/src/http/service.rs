@@ -73,7 +73,7 @@ impl Exchange {
         // Ahead of everything that looks at the request.
         let response = match self.app.guard.admit(&self.origin, head) {
             Ok(caller) => self.carry_out(head, incoming, caller).await,
-            Err(refused) => and_close(refused, &self.upload(Caller::Client, head, incoming)),
+            Err(refused) => and_close(*refused, &self.upload(Caller::Client, head, incoming)),
         };
         if head.method == Method::HEAD { answer::without_body(response) } else { response }
     }
@@ -93,7 +93,7 @@ impl Exchange {
         } else if head.uri.path() == endpoints::PEER_PATH
             && let Err(refused) = self.app.guard.admit_member(&self.origin, &caller, head)
         {
-            and_close(refused, &self.upload(caller, head, incoming))
+            and_close(*refused, &self.upload(caller, head, incoming))
         } else {
             Box::pin(self.other(head.clone(), incoming)).await
         }
