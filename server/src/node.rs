@@ -1,7 +1,7 @@
 //! Builds a node from its configuration, starts it and stops it: the one place where the parts meet.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -228,6 +228,10 @@ async fn addresses_of(members: &[MemberAddress]) -> HashSet<IpAddr> {
             Ok(found) => addresses.extend(found.map(|address| address.ip().to_canonical())),
             Err(error) => warn!(%member, %error, "a member's name has no address"),
         }
+    }
+    // Who connects to a loopback address comes from the first of them, whichever it calls its own.
+    if addresses.iter().any(IpAddr::is_loopback) {
+        addresses.extend([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
     }
     addresses
 }

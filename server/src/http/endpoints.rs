@@ -88,6 +88,7 @@ async fn peer(
                 stream: TokioIo::new(stream),
                 channel: origin.channel(),
                 peer: origin.address(),
+                place: origin.place(),
             }),
             Err(error) => tracing::debug!(%error, "a member's stream broke before it was open"),
         }

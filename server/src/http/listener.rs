@@ -62,13 +62,12 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, 
                 failures = 0;
                 let (exchanges, tls, stopping) = (exchanges.clone(), tls.clone(), shutdown.child_token());
                 // Where a connection comes from is settled here and nowhere else.
-                let origin = Origin::plain(address);
+                let origin = Origin::plain(address, permit.into());
                 connections.spawn(async move {
                     match tls {
                         None => connection(stream, exchanges.with(origin), stopping).await,
                         Some(tls) => secured_connection(stream, &tls, exchanges, origin, stopping).await,
                     }
-                    drop(permit);
                 });
             }
             Err(error) => {

@@ -43,6 +43,7 @@ use report::NodeStatus;
 pub use answer::Body;
 pub use endpoints::PEER_PROTOCOL;
 pub use listener::{IDLE_TIMEOUT, serve};
+pub use origin::Place;
 
 /// Takes over a connection that a member has opened; it must not block.
 pub type AcceptMember = Arc<dyn Fn(AcceptedMember) + Send + Sync>;
@@ -58,6 +59,8 @@ pub struct AcceptedMember {
     pub channel: Option<Vec<u8>>,
     /// Where it comes from.
     pub peer: SocketAddr,
+    /// Keep it until the other side has proved to be a member: a stranger's connections stay limited by it.
+    pub place: Place,
 }
 
 /// What the listeners of one node share.

@@ -4,14 +4,26 @@
 //! that has left the ring, meets the new rules with its next connection.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ringhold_ring::MemberAddress;
 use rustls::ServerConnection;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::security::stream::CHANNEL_LABEL;
 use crate::security::tls::{Current, Peer};
 
 const CHANNEL_BYTES: usize = 32;
+
+/// A connection's place among `limits.max_connections`; it is free again when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Place(#[expect(dead_code, reason = "it is held, not used")] Arc<OwnedSemaphorePermit>);
+
+impl From<OwnedSemaphorePermit> for Place {
+    fn from(permit: OwnedSemaphorePermit) -> Self {
+        Self(Arc::new(permit))
+    }
+}
 
 /// The other side of one connection.
 #[derive(Clone, Debug)]
@@ -20,12 +32,13 @@ pub(super) struct Origin {
     ip: IpAddr,
     is_member: bool,
     channel: Option<[u8; CHANNEL_BYTES]>,
+    place: Place,
 }
 
 impl Origin {
     /// A plain connection: nothing but an address.
-    pub(super) fn plain(address: SocketAddr) -> Self {
-        Self { address, ip: address.ip().to_canonical(), is_member: false, channel: None }
+    pub(super) fn plain(address: SocketAddr, place: Place) -> Self {
+        Self { address, ip: address.ip().to_canonical(), is_member: false, channel: None, place }
     }
 
     /// The same address after a handshake with the material of `current`; its certificate may be a member's.
@@ -54,6 +67,11 @@ impl Origin {
     /// Whether a certificate has proved a member of the ring.
     pub(super) const fn is_member(&self) -> bool {
         self.is_member
+    }
+
+    /// The place that the connection takes, for whoever carries it on.
+    pub(super) fn place(&self) -> Place {
+        self.place.clone()
     }
 
     /// What both sides of a TLS connection know and nobody else does; a member's proof is bound to it.

@@ -97,6 +97,19 @@ async fn only_a_trusted_proxy_says_where_a_request_comes_from() {
 }
 
 #[tokio::test]
+async fn one_client_behind_a_proxy_does_not_silence_the_log_about_another() {
+    let log = Log::start();
+    let node = Node::guarded(behind(&["127.0.0.1"], &["10.0.0.0/8"])).await;
+    for client in ["192.0.2.1", "192.0.2.2", "192.0.2.1"] {
+        node.ask(&format!("GET /cluster\nX-Forwarded-For: {client}")).await;
+    }
+    let lines = log.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("192.0.2.1 is not on the access list"), "{lines:?}");
+    assert!(lines[1].contains("192.0.2.2 is not on the access list"), "{lines:?}");
+}
+
+#[tokio::test]
 async fn a_bearer_token_is_good_for_what_its_scope_says() {
     let node = Node::guarded(with_tokens()).await;
     let mut client = node.connect().await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringhold_ring::MemberAddress;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -80,6 +81,21 @@ async fn with_a_shared_secret_the_stream_itself_asks_for_the_proof() {
     let node = Node::guarded(policy).await;
     let denied = knock(&mut node.connect().await).await;
     assert_eq!((denied.status, denied.code().as_str()), (403, "forbidden"));
+}
+
+#[tokio::test]
+async fn a_stream_keeps_its_place_until_whoever_accepts_it_lets_go() {
+    let mut node =
+        Node::serving("127.0.0.1:0", ring(secret()), None, |config| config.limits.max_connections = 1).await;
+    let mut opener = node.connect().await;
+    assert_eq!(knock(&mut opener).await.status, 101);
+    let AcceptedMember { stream: _stream, place, .. } = accepted(&mut node).await;
+    let mut next = node.connect().await;
+    next.send(super::framed("GET /cluster").as_bytes()).await;
+    let early = tokio::time::timeout(Duration::from_millis(100), next.stream.readable()).await;
+    assert!(early.is_err(), "the stream counts as a connection");
+    drop(place);
+    assert_eq!(next.response().await.status, 200);
 }
 
 #[tokio::test]
