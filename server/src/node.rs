@@ -1,6 +1,7 @@
 //! Builds a node from its configuration, starts it and stops it: the one place where the parts meet.
 
-use std::net::SocketAddr;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
+use crate::http::guard::{Guard, Policy};
 use crate::http::report::{MemberReport, NodeStatus};
-use crate::http::{AcceptMember, App};
+use crate::http::{AcceptMember, AcceptedMember, App};
 use crate::membership::Membership;
 use crate::owner::Owner;
 use crate::peer::{Channel, ClusterNameError, Identity, MemberState, Peers, Tcp};
@@ -228,6 +230,22 @@ async fn expire_forever(objects: Objects) {
         // Off the runtime's workers: a million objects may expire in one tick.
         let _ = tokio::task::spawn_blocking(move || objects.owner().store().expire()).await;
     }
+}
+
+/// The IP addresses that members come from; a member whose name is not known has none.
+async fn addresses_of(members: &[MemberAddress]) -> HashSet<IpAddr> {
+    let mut addresses = HashSet::new();
+    for member in members {
+        match tokio::net::lookup_host((member.host(), member.port())).await {
+            Ok(found) => addresses.extend(found.map(|address| address.ip().to_canonical())),
+            Err(error) => warn!(%member, %error, "a member's name has no address"),
+        }
+    }
+    // Who connects to a loopback address comes from the first of them, whichever it calls its own.
+    if addresses.iter().any(IpAddr::is_loopback) {
+        addresses.extend([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
+    }
+    addresses
 }
 
 async fn bind(config: &Config) -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {

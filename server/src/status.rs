@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ringhold_config::Config;
 use ringhold_ring::{Key, MemberHealth, Role};
 
-use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
+use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus, SecurityReport};
 use crate::membership::Membership;
 use crate::peer::MemberState;
 use crate::routing::Objects;
@@ -80,6 +80,7 @@ impl NodeStatus for Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             members: self.members(),
             store: self.objects.owner().store().usage().into(),
+            security: SecurityReport::default(),
         }
     }
 

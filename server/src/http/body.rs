@@ -15,7 +15,9 @@ use hyper::body::Incoming;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::guard::Caller;
 use super::problem::{Code, Problem};
+use crate::security::token::{BodyDigest, SignedHead};
 use crate::store::COPIED_BYTES;
 
 /// How much of a refused body is read and dropped, so that the answer reaches a client that is still sending.
@@ -72,6 +74,7 @@ pub(super) enum BodyError {
     Broken,
     TimedOut,
     Overloaded,
+    Forged,
 }
 
 impl From<BodyError> for Problem {
@@ -82,6 +85,7 @@ impl From<BodyError> for Problem {
             }
             BodyError::Broken => Code::BadBody.into(),
             BodyError::TimedOut => Code::BodyTimeout.into(),
+            BodyError::Forged => Code::Unauthenticated.into(),
             BodyError::Overloaded => Self::from(Code::Overloaded)
                 .with(http::header::RETRY_AFTER, http::HeaderValue::from_static("1")),
         }
@@ -95,18 +99,23 @@ impl From<BodyError> for Problem {
 #[derive(Debug)]
 pub(super) struct Upload {
     incoming: Option<Incoming>,
+    signed: Option<Box<SignedHead>>,
     pause: Duration,
     is_http1: bool,
     waits_for_continue: bool,
     is_lost: bool,
+    is_forged: bool,
 }
 
 impl Upload {
-    pub(super) fn new(incoming: Incoming, head: &request::Parts, pause: Duration) -> Self {
+    /// The body of a request from `caller`.
+    pub(super) fn from(caller: Caller, incoming: Incoming, head: &request::Parts, pause: Duration) -> Self {
+        let signed = if let Caller::Signer(signed) = caller { Some(signed) } else { None };
         let incoming = Some(incoming).filter(|incoming| !incoming.is_end_stream());
         let is_http1 = head.version <= Version::HTTP_11;
         let waits_for_continue = incoming.is_some() && head.headers.contains_key(EXPECT);
-        Self { incoming, pause, is_http1, waits_for_continue, is_lost: false }
+        let (is_lost, is_forged) = (false, false);
+        Self { incoming, signed, pause, is_http1, waits_for_continue, is_lost, is_forged }
     }
 
     /// Whether the answer must say that the connection ends with it: the body broke off, or was refused before
@@ -115,8 +124,21 @@ impl Upload {
         self.is_http1 && (self.is_lost || self.waits_for_continue && self.incoming.is_some())
     }
 
+    /// Whether the body was not the one that a member signed.
+    pub(super) const fn is_forged(&self) -> bool {
+        self.is_forged
+    }
+
     /// The whole body. What a refusal leaves unread is dropped with `self`.
     pub(super) async fn receive<'a>(&mut self, allowance: Allowance<'a>) -> Result<Received<'a>, BodyError> {
+        let received = self.receive_unchecked(allowance).await?;
+        if let Some(signed) = self.signed.take() {
+            self.is_forged = signed.accept_body(BodyDigest::of(&received.bytes)).is_err();
+        }
+        if self.is_forged { Err(BodyError::Forged) } else { Ok(received) }
+    }
+
+    async fn receive_unchecked<'a>(&mut self, allowance: Allowance<'a>) -> Result<Received<'a>, BodyError> {
         let Some(incoming) = &mut self.incoming else {
             return Ok(Received { bytes: Bytes::new(), _share: None });
         };
@@ -244,7 +266,7 @@ mod tests {
                 let budget = Budget::new(100 << 10);
                 let pause = Duration::from_secs(10);
                 let (head, incoming) = request.into_parts();
-                let mut upload = Upload::new(incoming, &head, pause);
+                let mut upload = Upload::from(Caller::Client, incoming, &head, pause);
                 let allowance = Allowance { max_bytes: 64 << 10, pause, budget: &budget };
                 let received = upload.receive(allowance).await.unwrap();
                 sender.send((received.bytes.clone(), budget.kibibytes.available_permits())).unwrap();

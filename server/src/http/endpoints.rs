@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
@@ -11,10 +11,11 @@ use http::{StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
 use ringhold_ring::Key;
 
-use super::App;
 use super::answer::X_RINGHOLD_MEMBER;
+use super::origin::Origin;
 use super::problem::{Code, Problem};
 use super::report::{ClusterReport, Location};
+use super::{AcceptedMember, App};
 
 /// The protocol that `/internal/peer` upgrades to.
 pub const PEER_PROTOCOL: &str = "ringhold-peer/1";
@@ -73,8 +74,12 @@ async fn problems() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/markdown; charset=utf-8")], ringhold_proto_docs::PROBLEMS)
 }
 
-/// Opens a member's stream (RFC 9110 section 7.8), which exists on HTTP/1.1 only.
-async fn peer(State(app): State<Arc<App>>, request: Request) -> Response {
+/// Opens a member's stream (RFC 9110 section 7.8), which exists on HTTP/1.1 only. The guard has been asked.
+async fn peer(
+    State(app): State<Arc<App>>,
+    Extension(origin): Extension<Arc<Origin>>,
+    request: Request,
+) -> Response {
     if !asks_for_upgrade(&request) {
         let problem = Problem::from(Code::UpgradeRequired);
         let mut response = problem.with(UPGRADE, HeaderValue::from_static(PEER_PROTOCOL)).into_response();
@@ -85,7 +90,12 @@ async fn peer(State(app): State<Arc<App>>, request: Request) -> Response {
     }
     tokio::spawn(async move {
         match hyper::upgrade::on(request).await {
-            Ok(stream) => (app.accept_member)(TokioIo::new(stream)),
+            Ok(stream) => (app.accept_member)(AcceptedMember {
+                stream: TokioIo::new(stream),
+                channel: origin.channel(),
+                peer: origin.address(),
+                place: origin.place(),
+            }),
             Err(error) => tracing::debug!(%error, "a member's stream broke before it was open"),
         }
     });

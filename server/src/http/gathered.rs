@@ -36,11 +36,19 @@ struct Inner<S> {
     gathered: Vec<u8>,
     sent: usize,
     is_open: bool,
+    // TLS may hold back what it was given until it is flushed.
+    is_flushed: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Gathered<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self(Arc::new(Mutex::new(Inner { stream, gathered: Vec::new(), sent: 0, is_open: true })))
+        Self(Arc::new(Mutex::new(Inner {
+            stream,
+            gathered: Vec::new(),
+            sent: 0,
+            is_open: true,
+            is_flushed: true,
+        })))
     }
 
     /// The handle for HTTP.
@@ -90,13 +98,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
                 count => self.sent += count,
             }
         }
-        if self.gathered.is_empty() {
-            return Poll::Ready(Ok(()));
+        if !self.gathered.is_empty() {
+            self.sent = 0;
+            self.gathered.clear();
+            self.gathered.shrink_to(KEPT_BYTES);
+            self.is_flushed = false;
         }
-        self.sent = 0;
-        self.gathered.clear();
-        self.gathered.shrink_to(KEPT_BYTES);
-        Pin::new(&mut self.stream).poll_flush(cx)
+        if !self.is_flushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.is_flushed = true;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Whether `bytes` more are gathered, rather than sent behind what already is.
@@ -126,6 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
             return Poll::Ready(Ok(buf.len()));
         }
         ready!(inner.poll_send(cx))?;
+        inner.is_flushed = false;
         Pin::new(&mut inner.stream).poll_write(cx, buf)
     }
 
@@ -141,6 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
             return Poll::Ready(Ok(bytes));
         }
         ready!(inner.poll_send(cx))?;
+        inner.is_flushed = false;
         Pin::new(&mut inner.stream).poll_write_vectored(cx, bufs)
     }
 
@@ -187,6 +201,48 @@ mod tests {
         let mut read = vec![0; 4 + DIRECT_BYTES];
         client.read_exact(&mut read).await.unwrap();
         assert!(read.starts_with(b"two xxx"));
+    }
+
+    /// Takes everything and, as TLS may, sends it only when it is flushed.
+    #[derive(Default)]
+    struct Reluctant {
+        held: usize,
+        sent: usize,
+    }
+
+    impl AsyncRead for Reluctant {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Reluctant {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            self.held += buf.len();
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.sent += std::mem::take(&mut self.held);
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.poll_flush(cx)
+        }
+    }
+
+    #[tokio::test]
+    async fn whenever_the_task_waits_nothing_is_held_back_by_the_stream_below_either() {
+        let gathered = Gathered::new(Reluctant::default());
+        let mut handle = gathered.handle();
+        let mut expected = 0;
+        for bytes in [1, DIRECT_BYTES, 1, DIRECT_BYTES * 3] {
+            handle.write_all(&vec![b'x'; bytes]).await.unwrap();
+            std::future::poll_fn(|cx| gathered.poll_send(cx)).await.unwrap();
+            expected += bytes;
+            assert_eq!(gathered.0.lock().stream.sent, expected, "after {bytes} more");
+        }
     }
 
     #[tokio::test]

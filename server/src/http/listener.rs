@@ -4,6 +4,7 @@
 //! members beyond them; and dropping the future of [`serve`] ends every one of this listener's.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -20,8 +21,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::gathered::Gathered;
-use super::service::{Admission, Exchange};
+use super::origin::Origin;
+use super::secured;
+use super::service::{Admission, Exchange, Exchanges};
 use super::watched::{Protocol, Stall, Watch, Watched};
+use crate::security::tls::Tls;
 
 /// How long a connection may stand still, idle between requests or with a client that does not read.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -49,15 +53,21 @@ const WARN_EVERY: u32 = 100;
 
 /// Serves HTTP on `listener` until `shutdown`: then it stops accepting, lets requests in flight finish, and
 /// returns when the last connection has ended. The caller bounds that time by dropping this future.
-pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationToken) {
+///
+/// With `tls` it serves nothing else, each connection with the material of the moment at which it comes.
+pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, shutdown: CancellationToken) {
     let mut connections = JoinSet::new();
-    let template = Exchange::new(Arc::clone(&app));
-    let begin = |(stream, admission, permit), connections: &mut JoinSet<()>| {
-        let exchange = template.another(admission);
-        let stopping = shutdown.child_token();
+    let exchanges = Exchanges::new(Arc::clone(&app));
+    let begin = |accepted: Accepted, connections: &mut JoinSet<()>| {
+        let (exchanges, tls, stopping) = (exchanges.clone(), tls.clone(), shutdown.child_token());
+        let Accepted { stream, address, admission, permit } = accepted;
+        // Where a connection comes from is settled here and nowhere else.
+        let origin = Origin::plain(address, admission, permit.into());
         connections.spawn(async move {
-            connection(stream, exchange, stopping).await;
-            drop::<OwnedSemaphorePermit>(permit);
+            match tls {
+                None => connection(stream, exchanges.with(origin), stopping).await,
+                Some(tls) => secured_connection(stream, &tls, exchanges, origin, stopping).await,
+            }
         });
     };
     let mut failures = 0;
@@ -91,12 +101,17 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: CancellationT
 }
 
 /// A connection, and what it counts as until it ends.
-type Accepted = (TcpStream, Admission, OwnedSemaphorePermit);
+struct Accepted {
+    stream: TcpStream,
+    address: SocketAddr,
+    admission: Admission,
+    permit: OwnedSemaphorePermit,
+}
 
 /// While even the reserve is in use, connections wait in the kernel's queue.
 async fn accept(listener: &TcpListener, app: &App) -> io::Result<Accepted> {
     drop(app.reserve.acquire().await);
-    let (stream, _) = listener.accept().await?;
+    let (stream, address) = listener.accept().await?;
     let (admission, permit) = match admit(app) {
         Some(admitted) => admitted,
         // Another listener has just taken the last of it.
@@ -109,7 +124,7 @@ async fn accept(listener: &TcpListener, app: &App) -> io::Result<Accepted> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot turn off Nagle's algorithm");
     }
-    Ok((stream, admission, permit))
+    Ok(Accepted { stream, address, admission, permit })
 }
 
 fn admit(app: &App) -> Option<(Admission, OwnedSemaphorePermit)> {
@@ -122,10 +137,10 @@ fn admit(app: &App) -> Option<(Admission, OwnedSemaphorePermit)> {
 fn accept_last(listener: TcpListener, app: &App) -> impl Iterator<Item = Accepted> {
     let listener = listener.into_std();
     std::iter::from_fn(move || {
-        let (stream, _) = listener.as_ref().ok()?.accept().ok()?;
+        let (stream, address) = listener.as_ref().ok()?.accept().ok()?;
         let (admission, permit) = admit(app)?;
         stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)).ok()?;
-        Some((TcpStream::from_std(stream).ok()?, admission, permit))
+        Some(Accepted { stream: TcpStream::from_std(stream).ok()?, address, admission, permit })
     })
     .take(LAST_CONNECTIONS)
 }
@@ -138,6 +153,25 @@ fn report(error: &io::Error, failures: u32) {
         tracing::debug!(%error, "cannot accept a connection");
     } else {
         tracing::warn!(%error, failures, "cannot accept connections; is the limit of open files too low?");
+    }
+}
+
+/// Boxed, so that a plain connection does not pay for a handshake's memory.
+async fn secured_connection(
+    stream: TcpStream,
+    tls: &Tls,
+    exchanges: Exchanges,
+    origin: Origin,
+    stopping: CancellationToken,
+) {
+    let App { guard, limits, .. } = &*exchanges.app;
+    let handshake = Box::pin(secured::accept(stream, tls, origin, guard, limits.header_timeout));
+    let accepted = tokio::select! {
+        accepted = handshake => accepted,
+        () = stopping.cancelled() => return,
+    };
+    if let Some((stream, origin)) = accepted {
+        Box::pin(connection(stream, exchanges.with(origin), stopping)).await;
     }
 }
 

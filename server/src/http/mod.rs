@@ -1,6 +1,7 @@
 //! The HTTP side of a node: its listeners, the object API, the Repose dialect, and the endpoints about the node.
 //!
-//! - [`serve`] accepts connections and speaks HTTP/1.1 and HTTP/2 on them.
+//! - [`serve`] accepts connections, plain or TLS, and speaks HTTP/1.1 and HTTP/2 on them.
+//! - [`guard`] is asked about every request ahead of everything else.
 //! - `objects` and `repose` translate requests into operations for [`Objects`], each in its own dialect.
 //! - [`report`] holds the documents about the node; [`problem`] the catalogue of errors.
 //!
@@ -10,18 +11,22 @@ mod answer;
 mod body;
 mod endpoints;
 mod gathered;
+pub mod guard;
 mod headers;
 mod listener;
 mod objects;
+mod origin;
 pub mod problem;
 mod range;
 pub mod report;
 mod repose;
+mod secured;
 mod service;
 #[cfg(test)]
 mod tests;
 mod watched;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -33,14 +38,31 @@ use tokio::sync::Semaphore;
 use crate::clock::Clock;
 use crate::routing::Objects;
 use body::Budget;
+use guard::Guard;
 use report::NodeStatus;
 
 pub use answer::Body;
 pub use endpoints::PEER_PROTOCOL;
 pub use listener::{IDLE_TIMEOUT, serve};
+pub use origin::Place;
 
 /// Takes over a connection that a member has opened; it must not block.
-pub type AcceptMember = Arc<dyn Fn(TokioIo<Upgraded>) + Send + Sync>;
+pub type AcceptMember = Arc<dyn Fn(AcceptedMember) + Send + Sync>;
+
+/// A connection that speaks the member stream from here on. With a shared secret its other side has proved nothing
+/// yet: that is the stream's first task.
+#[derive(Debug)]
+pub struct AcceptedMember {
+    /// The connection.
+    pub stream: TokioIo<Upgraded>,
+    /// What both sides exported from TLS under [`CHANNEL_LABEL`](crate::security::stream::CHANNEL_LABEL); none on a
+    /// plain connection.
+    pub channel: Option<Vec<u8>>,
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// Keep it until the other side has proved to be a member: a stranger's connections stay limited by it.
+    pub place: Place,
+}
 
 /// What the listeners of one node share.
 pub struct App {
@@ -50,6 +72,7 @@ pub struct App {
     limits: Limits,
     max_object_bytes: usize,
     accept_member: AcceptMember,
+    guard: Arc<Guard>,
     connections: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
     bodies: Budget,
@@ -69,6 +92,7 @@ impl App {
         limits: &Limits,
         max_object_bytes: usize,
         accept_member: AcceptMember,
+        guard: Arc<Guard>,
     ) -> Self {
         let connections = limits.max_connections.clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -78,6 +102,7 @@ impl App {
             limits: limits.clone(),
             max_object_bytes,
             accept_member,
+            guard,
             connections: Arc::new(Semaphore::new(connections)),
             reserve: Arc::new(Semaphore::new(RESERVED_CONNECTIONS)),
             bodies: Budget::new(limits.max_body_bytes_in_flight),

@@ -54,6 +54,12 @@ codes! {
         "send as many bytes as Content-Length announces, or well-formed chunks; nothing was stored";
     MalformedPatch, 400, "malformed-patch", "The patch is malformed",
         "the patch is not in the language that its Content-Type names";
+    Unauthenticated, 401, "unauthenticated", "Credentials are needed, or those shown are not accepted",
+        "show credentials that this node accepts; WWW-Authenticate names their kind, and the node's log says more";
+    Forbidden, 403, "forbidden", "This is not allowed",
+        "the node does not allow this request from there or with these credentials; its log says why";
+    MembersOnly, 403, "members-only", "This path is for members of the ring",
+        "a member proves that it is one by its certificate, the shared secret or its address; the log says more";
     NoSuchPath, 404, "no-such-path", "There is nothing at this path",
         "objects are at /objects/{key}; GET /openapi.json lists every path";
     ObjectNotFound, 404, "object-not-found", "There is no such object",

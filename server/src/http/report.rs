@@ -41,6 +41,9 @@ pub struct ClusterReport {
     pub members: Vec<MemberReport>,
     /// What this member holds.
     pub store: StoreReport,
+    /// What keeps strangers out.
+    #[serde(default)]
+    pub security: SecurityReport,
 }
 
 /// One member, as the answering one sees it.
@@ -86,6 +89,57 @@ impl From<crate::store::Usage> for StoreReport {
     fn from(usage: crate::store::Usage) -> Self {
         let crate::store::Usage { objects, bytes, max_bytes, evicted, expired } = usage;
         Self { objects, bytes, max_bytes, evicted, expired }
+    }
+}
+
+/// How a node is protected, without anything that is secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityReport {
+    /// `off`, `keystore` or `automatic`.
+    pub tls: String,
+    /// Whether clients show a certificate: `required`, `optional` or `none`.
+    pub client_auth: String,
+    /// Whether there is an `auth.shared_secret`.
+    pub shared_secret: bool,
+    /// What is read from files, and read again when they change.
+    pub sources: Vec<SourceReport>,
+}
+
+/// One of the things that a node's protection is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceReport {
+    /// `tls`, `secrets` or `access`.
+    pub name: String,
+    /// Its files.
+    pub files: Vec<String>,
+    /// When what is in use was loaded, milliseconds since 1970-01-01 UTC.
+    pub loaded_at_ms: u64,
+    /// How often it was replaced since the node started.
+    pub reloads: u64,
+    /// How often that failed.
+    pub failures: u64,
+    /// What is wrong with the files as they are; absent: they are what is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Default for SecurityReport {
+    /// A plain ring.
+    fn default() -> Self {
+        Self { tls: "off".into(), client_auth: "none".into(), shared_secret: false, sources: Vec::new() }
+    }
+}
+
+impl From<crate::security::reload::Status> for SourceReport {
+    fn from(status: crate::security::reload::Status) -> Self {
+        Self {
+            name: status.name.to_owned(),
+            files: status.files.iter().map(|file| file.display().to_string()).collect(),
+            loaded_at_ms: status.loaded_at.as_millis(),
+            reloads: status.reloads,
+            failures: status.failures,
+            error: status.error.map(|(why, _)| why),
+        }
     }
 }
 

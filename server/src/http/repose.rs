@@ -171,6 +171,7 @@ impl From<BodyError> for Failure {
         match error {
             BodyError::TooLarge { .. } => Self { status: StatusCode::PAYLOAD_TOO_LARGE, text: TOO_LARGE },
             BodyError::Broken | BodyError::TimedOut => Self::bare(StatusCode::INTERNAL_SERVER_ERROR),
+            BodyError::Forged => Self::bare(StatusCode::UNAUTHORIZED),
             BodyError::Overloaded => Self::bare(StatusCode::SERVICE_UNAVAILABLE),
         }
     }

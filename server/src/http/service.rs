@@ -1,5 +1,5 @@
-//! What happens to one request: first the host, then the path. The object path sits directly on hyper; axum
-//! serves the rest.
+//! What happens to one request: first the guard, then the host, then the path. The object path sits directly on
+//! hyper; axum serves the rest.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,7 +13,9 @@ use hyper_util::service::TowerToHyperService;
 
 use super::answer::{self, Body};
 use super::body::Upload;
+use super::guard::Caller;
 use super::headers::Fields;
+use super::origin::Origin;
 use super::problem::{Code, Problem};
 use super::watched::Activity;
 use super::{App, endpoints, objects, repose};
@@ -26,7 +28,7 @@ pub(super) const OBJECTS: &str = "/objects/";
 pub(super) struct Exchange {
     pub(super) app: Arc<App>,
     pub(super) activity: Arc<Activity>,
-    pub(super) admission: Admission,
+    origin: Arc<Origin>,
     rest: TowerToHyperService<Router>,
 }
 
@@ -45,18 +47,27 @@ impl Admission {
     }
 }
 
-impl Exchange {
+/// What the connections of a listener share.
+#[derive(Clone, Debug)]
+pub(super) struct Exchanges {
+    pub(super) app: Arc<App>,
+    rest: TowerToHyperService<Router>,
+}
+
+impl Exchanges {
     pub(super) fn new(app: Arc<App>) -> Self {
         let rest = TowerToHyperService::new(endpoints::router(Arc::clone(&app)));
-        Self { app, activity: Arc::default(), admission: Admission::Everyone, rest }
+        Self { app, rest }
     }
 
-    /// The same for another connection.
-    pub(super) fn another(&self, admission: Admission) -> Arc<Self> {
-        let Self { app, rest, .. } = self;
-        Arc::new(Self { app: Arc::clone(app), activity: Arc::default(), admission, rest: rest.clone() })
+    /// The requests of a connection from `origin`.
+    pub(super) fn with(self, origin: Origin) -> Arc<Exchange> {
+        let Self { app, rest } = self;
+        Arc::new(Exchange { app, activity: Arc::default(), origin: Arc::new(origin), rest })
     }
+}
 
+impl Exchange {
     /// The form in which hyper wants it.
     pub(super) fn service(
         self: &Arc<Self>,
@@ -72,31 +83,12 @@ impl Exchange {
         })
     }
 
-    // Whether the client may connect at all is decided before this; whether it may ask for this path and method
-    // belongs at the top of this function, ahead of everything that looks at the request.
     async fn answer(&self, head: &request::Parts, incoming: Incoming) -> Response<Body> {
         let _in_service = self.activity.request_begins();
-        let fields = Fields::of(&head.headers);
-        let mut response = if head.version == Version::HTTP_11 && !fields.has_one_host() {
-            Problem::from(Code::BadHost).into_response()
-        } else if !self.admission.admits(head.uri.path()) {
-            drop(Upload::new(incoming, head, self.app.limits.body_timeout));
-            Problem::because(
-                Code::Overloaded,
-                "the node has as many connections as limits.max_connections allows",
-            )
-            .with(RETRY_AFTER, HeaderValue::from_static("1"))
-            .into_response()
-        } else if let Some(raw_key) = head.uri.path().strip_prefix(OBJECTS) {
-            let mut upload = Upload::new(incoming, head, self.app.limits.body_timeout);
-            let response = objects::answer(&self.app, head, &fields, raw_key, &mut upload).await;
-            and_close(response, &upload)
-        } else if let Some(raw_key) = head.uri.path().strip_prefix(repose::PREFIX) {
-            let mut upload = Upload::new(incoming, head, self.app.limits.body_timeout);
-            let response = Box::pin(repose::answer(&self.app, head, &fields, raw_key, &mut upload)).await;
-            and_close(response, &upload)
-        } else {
-            Box::pin(self.other(head.clone(), incoming)).await
+        // Ahead of everything that looks at the request.
+        let mut response = match self.app.guard.admit(&self.origin, head) {
+            Ok(caller) => self.carry_out(head, incoming, caller).await,
+            Err(refused) => and_close(*refused, &self.upload(Caller::Client, head, incoming)),
         };
         if self.is_last() && head.version <= Version::HTTP_11 && !is_upgrade(&response) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -106,10 +98,49 @@ impl Exchange {
 
     /// Whether the connection should end with the answer that is given now.
     fn is_last(&self) -> bool {
-        self.admission == Admission::Reserved || self.app.is_leaving()
+        self.origin.admission() == Admission::Reserved || self.app.is_leaving()
     }
 
-    async fn other(&self, head: request::Parts, incoming: Incoming) -> Response<Body> {
+    async fn carry_out(&self, head: &request::Parts, incoming: Incoming, caller: Caller) -> Response<Body> {
+        let fields = Fields::of(&head.headers);
+        if head.version == Version::HTTP_11 && !fields.has_one_host() {
+            Problem::from(Code::BadHost).into_response()
+        } else if !self.origin.admission().admits(head.uri.path()) {
+            drop(self.upload(caller, head, incoming));
+            Problem::because(
+                Code::Overloaded,
+                "the node has as many connections as limits.max_connections allows",
+            )
+            .with(RETRY_AFTER, HeaderValue::from_static("1"))
+            .into_response()
+        } else if let Some(raw_key) = head.uri.path().strip_prefix(OBJECTS) {
+            let mut upload = self.upload(caller, head, incoming);
+            let response = objects::answer(&self.app, head, &fields, raw_key, &mut upload).await;
+            self.finish(response, &upload, head)
+        } else if let Some(raw_key) = head.uri.path().strip_prefix(repose::PREFIX) {
+            let mut upload = self.upload(caller, head, incoming);
+            let response = Box::pin(repose::answer(&self.app, head, &fields, raw_key, &mut upload)).await;
+            self.finish(response, &upload, head)
+        } else if head.uri.path() == endpoints::PEER
+            && let Err(refused) = self.app.guard.admit_member(&self.origin, &caller, head)
+        {
+            and_close(*refused, &self.upload(caller, head, incoming))
+        } else {
+            Box::pin(self.other(head.clone(), incoming)).await
+        }
+    }
+
+    fn upload(&self, caller: Caller, head: &request::Parts, incoming: Incoming) -> Upload {
+        Upload::from(caller, incoming, head, self.app.limits.body_timeout)
+    }
+
+    fn finish(&self, response: Response<Body>, upload: &Upload, head: &request::Parts) -> Response<Body> {
+        let is_forged = upload.is_forged();
+        and_close(if is_forged { self.app.guard.refuse_body(&self.origin, head) } else { response }, upload)
+    }
+
+    async fn other(&self, mut head: request::Parts, incoming: Incoming) -> Response<Body> {
+        head.extensions.insert(Arc::clone(&self.origin));
         match self.rest.call(Request::from_parts(head, incoming)).await {
             Ok(response) => response.map(Body::other),
             Err(never) => match never {},

@@ -95,6 +95,12 @@ pub enum ServeError {
         /// Its words.
         reason: String,
     },
+    /// It has proved to be a member's, and there are too many of those.
+    #[error("the stream of member {member} was refused: there are too many members' streams")]
+    TooMany {
+        /// Whose stream.
+        member: MemberAddress,
+    },
     /// It was idle, or did not end the stream when it was asked to.
     #[error("the stream of member {member} was ended: nothing came from it for too long")]
     Idle {
@@ -106,14 +112,18 @@ pub enum ServeError {
 /// Serves a stream that came in over `channel` until the member ends it. When `shutdown` is cancelled the member is
 /// asked to end it, and what it has asked until then is still answered.
 ///
+/// `admit` is called once the other side has proved to be a member; what it answers is kept as long as the stream is
+/// served. None: there is no room for another.
+///
 /// # Errors
 /// [`ServeError`] when it ends otherwise; worth a line in the log, nothing more. A stranger can cause as many as it
 /// likes: log those of one address once in a while ([`crate::security::refusals`]).
-pub async fn serve<S, H>(
+pub async fn serve<S, H, Place>(
     mut stream: S,
     handler: Arc<H>,
     identity: Arc<Identity>,
     channel: Channel,
+    admit: impl FnOnce() -> Option<Place>,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError>
 where
@@ -129,6 +139,7 @@ where
         }
     }
     let member = remote.member.clone();
+    let Some(_place) = admit() else { return Err(ServeError::TooMany { member }) };
     let (sealer, opener) = macs.unzip();
     let outbox = Outbox::new(remote.assembly_bytes, FrameWriter::new(sealer));
     let answers = Answers { outbox, remote, identity, executing: AtomicUsize::new(0) };

@@ -24,7 +24,7 @@ pub mod token;
 pub mod tools;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Node;
 use crate::http::problem::Code;
-use crate::http::report::{ClusterReport, Location, NodeStatus as _};
+use crate::http::report::{ClusterReport, Location, NodeStatus as _, SourceReport};
 
 fn document() -> Value {
     serde_json::from_str(ringhold_proto_docs::OPENAPI).unwrap()
@@ -19,6 +19,8 @@ fn the_openapi_document_lists_every_code_under_its_status() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             for (status, response) in operation["responses"].as_object().unwrap() {
+                let shared = response["$ref"].as_str().map(|reference| &reference[1..]);
+                let response = shared.map_or(response, |shared| document.pointer(shared).unwrap());
                 let codes = response
                     .pointer("/content/application~1problem+json/schema/allOf/1/properties/code/enum");
                 for code in codes.and_then(Value::as_array).into_iter().flatten() {
@@ -96,9 +98,19 @@ async fn the_reports_have_the_members_that_the_openapi_document_requires() {
     let members = |value: Value| -> BTreeSet<String> { value.as_object().unwrap().keys().cloned().collect() };
     let node = Node::start().await;
     let cluster: ClusterReport = node.status.cluster();
+    let source = SourceReport {
+        name: "tls".into(),
+        files: vec!["keystore.p12".into()],
+        loaded_at_ms: 1,
+        reloads: 0,
+        failures: 0,
+        error: None,
+    };
     let location: Location = node.status.locate(&ringhold_ring::Key::new("a").unwrap());
     assert_eq!(members(serde_json::to_value(&cluster.members[0]).unwrap()), required("MemberReport"));
     assert_eq!(members(serde_json::to_value(cluster.store).unwrap()), required("StoreReport"));
     assert_eq!(members(serde_json::to_value(&cluster).unwrap()), required("ClusterReport"));
+    assert_eq!(members(serde_json::to_value(&cluster.security).unwrap()), required("SecurityReport"));
+    assert_eq!(members(serde_json::to_value(&source).unwrap()), required("SourceReport"));
     assert_eq!(members(serde_json::to_value(&location).unwrap()), required("Location"));
 }

@@ -82,7 +82,9 @@ async fn a_members_connection_is_handed_over() {
     let switched = client.head_response().await;
     assert_eq!((switched.status, switched.header("upgrade")), (101, Some("ringhold-peer/1")));
     let member = tokio::time::timeout(DEADLINE, node.members.recv()).await.unwrap().unwrap();
-    let mut member = member;
+    assert_eq!(member.channel, None, "there is no TLS to bind a proof to");
+    assert_eq!(member.peer, client.stream.local_addr().unwrap());
+    let mut member = member.stream;
     let mut hello = [0; 5];
     member.read_exact(&mut hello).await.unwrap();
     assert_eq!(&hello, b"hello");

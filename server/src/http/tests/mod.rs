@@ -1,33 +1,38 @@
 //! The HTTP side through real sockets: a node with one member, and clients that write their own bytes.
 
+mod access;
 mod bad_input;
 mod conditions;
 mod connections;
 mod documents;
 mod endpoints;
 mod http2;
+mod members;
 mod objects;
 mod repose;
+mod tls;
+mod tokens;
 
-use std::net::SocketAddr;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use ringhold_config::{Config, Limits};
 use ringhold_ring::{Key, MemberAddress, Timestamp};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::report::{ClusterReport, Location, MemberReport, NodeStatus};
-use super::{App, serve};
+use super::guard::{Guard, Policy};
+use super::report::{ClusterReport, Location, MemberReport, NodeStatus, SecurityReport};
+use super::{AcceptedMember, App, serve};
 use crate::clock::Clock;
 use crate::owner::Owner;
 use crate::routing::Objects;
+use crate::security::tls::Tls;
 use crate::store::Store;
 
 /// No answer takes this long unless something is wrong.
@@ -35,13 +40,19 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 const MEMBER: &str = "10.0.0.1:9999";
 
+/// When a node's clock starts.
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_500);
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 /// A node that serves on a port of the kernel's choice until it is dropped.
 struct Node {
     address: SocketAddr,
     clock: Clock,
     status: Arc<Status>,
     app: Arc<App>,
-    members: mpsc::UnboundedReceiver<TokioIo<Upgraded>>,
+    members: mpsc::UnboundedReceiver<AcceptedMember>,
+    guard: Arc<Guard>,
     shutdown: CancellationToken,
     serving: JoinHandle<()>,
 }
@@ -52,29 +63,50 @@ impl Node {
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::serving("127.0.0.1:0", open(), None, change).await
+    }
+
+    /// A plain node that keeps to `policy`.
+    async fn guarded(policy: Policy) -> Self {
+        Self::serving("127.0.0.1:0", policy, None, |_| {}).await
+    }
+
+    /// A node that speaks TLS.
+    async fn secured(policy: Policy, tls: &Arc<Tls>) -> Self {
+        Self::serving("127.0.0.1:0", policy, Some(Arc::clone(tls)), |_| {}).await
+    }
+
+    async fn serving(
+        address: &str,
+        policy: Policy,
+        tls: Option<Arc<Tls>>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config::default();
         config.store.max_object_bytes = 100_000;
         change(&mut config);
-        let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_500));
+        let clock = Clock::manual(NOW);
         let member: MemberAddress = MEMBER.parse().unwrap();
         let store = Store::new(&config.store, clock.clone());
         let owner = Owner::new(&member, &config.store, store, clock.clone());
         let objects = Objects::alone(owner, MEMBER);
         let status = Arc::new(Status::default());
         let (accepted, members) = mpsc::unbounded_channel();
+        let guard = Arc::new(Guard::new(policy, clock.clone()));
         let app = Arc::new(App::new(
             objects,
             Arc::clone(&status) as Arc<dyn NodeStatus>,
             clock.clone(),
             &config.limits,
             config.store.max_object_bytes,
-            Arc::new(move |stream| accepted.send(stream).unwrap()),
+            Arc::new(move |member| accepted.send(member).unwrap()),
+            Arc::clone(&guard),
         ));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, Arc::clone(&app), shutdown.clone()));
-        Self { address, clock, status, app, members, shutdown, serving }
+        let serving = tokio::spawn(serve(listener, tls, Arc::clone(&app), shutdown.clone()));
+        Self { address, clock, status, app, members, guard, shutdown, serving }
     }
 
     async fn limited(change: impl FnOnce(&mut Limits)) -> Self {
@@ -82,7 +114,7 @@ impl Node {
     }
 
     async fn connect(&self) -> Client {
-        Client { stream: TcpStream::connect(self.address).await.unwrap(), read: Vec::new() }
+        Client::over(TcpStream::connect(self.address).await.unwrap())
     }
 
     /// One request on a connection of its own.
@@ -95,6 +127,11 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+/// Everyone may ask, and who is on this machine is a member.
+fn open() -> Policy {
+    Policy::open(vec![MEMBER.parse().unwrap()], HashSet::from([LOOPBACK]))
 }
 
 /// Says what a test has told it to.
@@ -129,6 +166,7 @@ impl NodeStatus for Status {
                 last_failure: None,
             }],
             store: crate::store::Usage::default().into(),
+            security: SecurityReport::default(),
         }
     }
 
@@ -147,12 +185,16 @@ impl NodeStatus for Status {
 }
 
 /// An HTTP/1.1 client that sends what it is given and understands just enough of the answers.
-struct Client {
-    stream: TcpStream,
+struct Client<S = TcpStream> {
+    stream: S,
     read: Vec<u8>,
 }
 
-impl Client {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    fn over(stream: S) -> Self {
+        Self { stream, read: Vec::new() }
+    }
+
     /// Sends `method path` with a host, the given header lines and body, and waits for the answer.
     async fn ask(&mut self, request: &str) -> Response {
         let is_head = request.starts_with("HEAD ");
@@ -255,5 +297,39 @@ impl Response {
         assert_eq!(problem["type"], format!("/problems#{code}"));
         assert!(problem["title"].is_string() && problem["detail"].is_string());
         code.to_owned()
+    }
+}
+
+/// What the node logs while this lives, on the thread of one test.
+struct Log {
+    text: Arc<Mutex<Vec<u8>>>,
+    _subscriber: tracing::subscriber::DefaultGuard,
+}
+
+impl Log {
+    fn start() -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let writer = Writer(Arc::clone(&text));
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        Self { text, _subscriber: tracing::subscriber::set_default(subscriber.finish()) }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let text = self.text.lock().unwrap();
+        String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
+    }
+}
+
+#[derive(Clone)]
+struct Writer(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
