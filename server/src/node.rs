@@ -1,7 +1,8 @@
 //! Builds a node from its configuration, starts it and stops it: the one place where the parts meet.
 
-use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+pub(crate) mod protection;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +15,18 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
-use crate::http::guard::{Guard, Policy};
 use crate::http::report::{MemberReport, NodeStatus};
 use crate::http::{AcceptMember, AcceptedMember, App};
 use crate::membership::Membership;
 use crate::owner::Owner;
-use crate::peer::{Channel, ClusterNameError, Identity, MemberState, Peers, Tcp};
+use crate::peer::{ClusterNameError, Identity, MemberState, Peers, Tcp, TlsConnect};
 use crate::routing::Objects;
 use crate::status::Status;
 use crate::store::Store;
 use crate::telemetry::Gate;
+use protection::Protection;
+
+pub use protection::{ProtectionError, ReadConfig, Reload};
 
 /// How often expired objects are dropped from memory. No reader sees one in between.
 const EXPIRE_EVERY: Duration = Duration::from_millis(250);
@@ -50,6 +53,9 @@ pub enum StartError {
         /// `node.address`
         address: MemberAddress,
     },
+    /// Keystores, secrets and what they protect.
+    #[error(transparent)]
+    Protection(#[from] ProtectionError),
     /// A listener could not be bound.
     #[error("cannot listen on {address}: {why}{}", hint(.why))]
     Bind {
@@ -79,6 +85,7 @@ pub struct Node {
     limits: Limits,
     /// What the listeners share.
     app: Arc<App>,
+    protection: Arc<Protection>,
     /// Ends everything but requests in flight.
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -90,6 +97,16 @@ impl Node {
     /// # Errors
     /// [`StartError`]; nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_reloading(config, None).await
+    }
+
+    /// The same; keystores, secrets and access lists are read again when their files change, and, with `reload`, when
+    /// the configuration does. Everything else in it takes effect with a restart.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub async fn start_reloading(config: Config, reload: Option<Reload>) -> Result<Self, StartError> {
+        config.warnings().iter().for_each(|warning| warn!("{warning}"));
         let listeners = bind(&config).await?;
         let addresses = listeners.iter().map(|(address, _)| *address).collect();
         let cluster = &config.cluster;
@@ -108,13 +125,17 @@ impl Node {
             clock.clone(),
         )?;
         let identity = Arc::new(identity);
-        let peers = Arc::new(Peers::new(Arc::clone(&identity), Tcp));
+        let protection = Protection::load(&config, reload, &identity, &clock).await?;
+        let peers = Arc::new(match protection.tls().filter(|_| config.members_speak_tls()) {
+            Some(tls) => Peers::new(Arc::clone(&identity), TlsConnect::new(Arc::clone(tls))),
+            None => Peers::new(Arc::clone(&identity), Tcp),
+        });
         let store = Store::new(&config.store, clock.clone());
         let owner = Owner::new(&address, &config.store, store, clock.clone());
         let membership = Arc::new(Membership::new(ring, me, cluster, Arc::clone(&peers), clock.clone()));
         let objects = Objects::new(owner, Arc::clone(&membership), Arc::clone(&peers), cluster.peer_timeout);
 
-        let status = Arc::new(Status::new(&config, incarnation, &objects, &membership));
+        let status = Arc::new(Status::new(&config, incarnation, &objects, &membership, &protection));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let app = Arc::new(App::new(
             objects.clone(),
@@ -123,11 +144,14 @@ impl Node {
             &config.limits,
             config.store.max_object_bytes,
             accept_member(&config, &objects, &identity, &stop, &tasks),
+            Arc::clone(&protection.guard),
         ));
         let limits = config.limits.clone();
-        let node = Self { objects, membership, status, addresses, limits, app, stop, tasks };
-        for (_, listener) in listeners {
-            node.tasks.spawn(crate::http::serve(listener, Arc::clone(&node.app), node.stop.clone()));
+        protection.keep(&tasks, &stop);
+        let node = Self { objects, membership, status, addresses, limits, app, protection, stop, tasks };
+        for ((_, listener), settings) in listeners.into_iter().zip(&config.listeners) {
+            let tls = node.protection.tls().filter(|_| settings.tls).cloned();
+            node.tasks.spawn(crate::http::serve(listener, tls, Arc::clone(&node.app), node.stop.clone()));
         }
         node.keep_house();
         node.membership.introduced().await;
@@ -152,6 +176,11 @@ impl Node {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Reads keystores, secrets and access lists again, soon; what comes of it is in the log and in `/cluster`.
+    pub fn reload(&self) {
+        self.protection.demand();
     }
 
     /// Stops without failing a request: says that it is not ready any more, waits `limits.drain`, stops
@@ -200,23 +229,23 @@ fn accept_member(
         (objects.clone(), Arc::clone(identity), stop.clone(), tasks.clone());
     let max_streams = MIN_MEMBER_STREAMS.max(STREAMS_OF_A_MEMBER * config.cluster.members.len());
     let slots = Arc::new(Semaphore::new(max_streams));
-    Arc::new(move |stream| {
+    Arc::new(move |accepted: AcceptedMember| {
         let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
-        let now = identity.clock().now();
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-            if let Some(more) = STREAM_ENDED.pass(now) {
-                warn!(max_streams, more, "a member's stream was refused: there are too many");
-            }
-            return;
-        };
+        let slots = Arc::clone(&slots);
         tasks.spawn(async move {
-            if let Err(error) = crate::peer::serve(stream, objects, identity, Channel::Plain, stop).await {
+            let now = identity.clock().now();
+            let AcceptedMember { stream, channel, peer, place } = accepted;
+            // Until it has proved to be a member's it counts as what it may be: a stranger's connection.
+            let admit = move || {
+                drop(place);
+                slots.try_acquire_owned().ok()
+            };
+            if let Err(error) = crate::peer::serve(stream, objects, identity, channel.into(), admit, stop).await {
                 match STREAM_ENDED.pass(now) {
-                    Some(more) => warn!(%error, more, "a member's stream ended"),
-                    None => debug!(%error, "a member's stream ended"),
+                    Some(more) => warn!(%peer, %error, more, "a member's stream ended"),
+                    None => debug!(%peer, %error, "a member's stream ended"),
                 }
             }
-            drop(slot);
         });
     })
 }
@@ -230,22 +259,6 @@ async fn expire_forever(objects: Objects) {
         // Off the runtime's workers: a million objects may expire in one tick.
         let _ = tokio::task::spawn_blocking(move || objects.owner().store().expire()).await;
     }
-}
-
-/// The IP addresses that members come from; a member whose name is not known has none.
-async fn addresses_of(members: &[MemberAddress]) -> HashSet<IpAddr> {
-    let mut addresses = HashSet::new();
-    for member in members {
-        match tokio::net::lookup_host((member.host(), member.port())).await {
-            Ok(found) => addresses.extend(found.map(|address| address.ip().to_canonical())),
-            Err(error) => warn!(%member, %error, "a member's name has no address"),
-        }
-    }
-    // Who connects to a loopback address comes from the first of them, whichever it calls its own.
-    if addresses.iter().any(IpAddr::is_loopback) {
-        addresses.extend([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
-    }
-    addresses
 }
 
 async fn bind(config: &Config) -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ringhold_config::Config;
 use ringhold_ring::{Key, MemberHealth, Role};
 
-use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus, SecurityReport};
+use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
 use crate::membership::Membership;
+use crate::node::protection::Protection;
 use crate::peer::MemberState;
 use crate::routing::Objects;
 
@@ -17,17 +18,25 @@ pub struct Status {
     incarnation: u64,
     objects: Objects,
     membership: Arc<Membership>,
+    protection: Arc<Protection>,
 }
 
 impl Status {
     /// The status of the node that `objects` and `membership` belong to.
     #[must_use]
-    pub fn new(config: &Config, incarnation: u64, objects: &Objects, membership: &Arc<Membership>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        incarnation: u64,
+        objects: &Objects,
+        membership: &Arc<Membership>,
+        protection: &Arc<Protection>,
+    ) -> Self {
         Self {
             cluster: config.cluster.name.clone(),
             incarnation,
             objects: objects.clone(),
             membership: Arc::clone(membership),
+            protection: Arc::clone(protection),
         }
     }
 
@@ -80,7 +89,7 @@ impl NodeStatus for Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             members: self.members(),
             store: self.objects.owner().store().usage().into(),
-            security: SecurityReport::default(),
+            security: self.protection.report(),
         }
     }
 

@@ -29,7 +29,7 @@ const CLIENT_NAME: &str = "client.ringhold.invalid:1";
 
 /// Options that secure a connection.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Connection over TLS")]
+#[command(next_help_heading = "Trust and credentials")]
 pub struct Credentials {
     /// Believe nodes with these certificates, or signed by them: PEM [default: the RINGHOLD_CACERT variable]
     #[arg(long, value_name = "FILE", global = true)]

@@ -29,8 +29,9 @@ pub struct Source {
     pub name: &'static str,
     /// The files that it is made of, read or not.
     pub files: Vec<PathBuf>,
-    /// Loads all of it, then puts it in place of the old. An error changes nothing and shows no secret.
-    pub apply: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Loads all of it, then puts it in place of the old, and answers the files that it is made of now. An error
+    /// changes nothing and shows no secret.
+    pub apply: Box<dyn Fn() -> Result<Vec<PathBuf>, String> + Send + Sync>,
 }
 
 impl std::fmt::Debug for Source {
@@ -180,7 +181,7 @@ impl Watched {
             return None;
         }
         self.content = content;
-        let result = (self.source.apply)();
+        let result = (self.source.apply)().map(|files| self.watch(files));
         match &result {
             Ok(()) => {
                 self.status.loaded_at = now;
@@ -193,6 +194,19 @@ impl Watched {
             }
         }
         Some(Outcome { name: self.source.name, result })
+    }
+}
+
+impl Watched {
+    /// Watches these files from now on, if they are others than before.
+    fn watch(&mut self, mut files: Vec<PathBuf>) {
+        files.truncate(MAX_SOURCES);
+        if files != self.source.files {
+            self.stamps = stamps(&files);
+            self.content = Content::of(&files);
+            self.status.files.clone_from(&files);
+            self.source.files = files;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use ringhold_server::security::shared_secret::SharedSecrets;
 use ringhold_server::security::tls::{ClientAuth, Material, server_config};
 
 use crate::certificates::{Authority, Valid};
-use crate::support::{Node, Step, found};
+use crate::support::{Node, Step, found, replaced};
 use crate::workshop::{PASSWORD, Workshop};
 
 async fn node(material: &Material) -> Node {
@@ -149,6 +149,18 @@ async fn a_token_is_shown_to_the_node_and_to_nobody_else() {
         assert_eq!(run.code, 0, "{source}: {run:?}");
         assert_eq!(node.request().header("authorization"), Some(&*format!("Bearer {PASSWORD}")), "{source}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_and_a_value_come_through_one_pipe() {
+    let shop = Workshop::new();
+    let node = Node::start([Step::Answer(replaced())]).await;
+    let put = format!("put k - --node {} --token-file -", node.address);
+    let run = shop.ringhold_with(&put, &format!("{PASSWORD}\nfirst\nsecond\n")).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    let request = node.request();
+    assert_eq!(request.header("authorization"), Some(&*format!("Bearer {PASSWORD}")));
+    assert_eq!(request.body, b"first\nsecond\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,9 +41,8 @@ async fn served(memory: &Arc<Memory>) -> Raw<DuplexStream> {
         far,
         Arc::clone(memory),
         identity("127.0.0.1:2"),
-        Channel::Plain,
-        CancellationToken::new(),
-    ));
+        Channel::Plain, || Some(()),
+        CancellationToken::new()));
     let mut raw = Raw::new(near);
     raw.ask_hello().await;
     raw

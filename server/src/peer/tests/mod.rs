@@ -167,7 +167,7 @@ impl Node {
                         Arc::clone(&ended),
                     );
                     tokio::spawn(take_stream(stream, move |upgraded| {
-                        let serving = serve(upgraded, memory, identity, Channel::Plain, drain);
+                        let serving = serve(upgraded, memory, identity, Channel::Plain, || Some(()), drain);
                         async move {
                             let result = kill.run_until_cancelled(serving).await;
                             ended.lock().extend(result);

@@ -26,7 +26,7 @@ fn text(shop: &Workshop, name: &str) -> (Source, Arc<Mutex<String>>) {
             return Err("it is bad".to_owned());
         }
         *target.lock() = content;
-        Ok(())
+        Ok(vec![file.clone()])
     };
     (Source { name: "text", files: vec![path], apply: Box::new(apply) }, kept)
 }
@@ -148,7 +148,8 @@ fn keystore_and_password_are_replaced_together_or_not_at_all() {
         files: files.files(),
         apply: Box::new(move || {
             let material = files.load(wall.wall()).map_err(|error| error.to_string())?;
-            target.replace(material).map_err(|error| error.to_string())
+            target.replace(material).map_err(|error| error.to_string())?;
+            Ok(files.files())
         }),
     };
     let watcher = Watcher::new(vec![source], clock);
@@ -175,7 +176,7 @@ fn a_weak_new_secret_keeps_the_old_one() {
     let apply = move || {
         sources.load().map_err(|error| error.to_string())?;
         count.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        Ok(sources.files())
     };
     let watcher = Watcher::new(vec![Source { name: "secrets", files, apply: Box::new(apply) }], clock());
     shop.write("secret", "changeme");
