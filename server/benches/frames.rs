@@ -140,7 +140,9 @@ async fn answering_member(bytes: usize, secrets: Option<&SharedSecrets>) -> Memb
             let (identity, handler) = (Arc::clone(&identity), Arc::clone(&handler));
             tokio::spawn(async move {
                 let stream = TokioIo::new(hyper::upgrade::on(request).await.unwrap());
-                let _ = serve(stream, handler, identity, Channel::Plain, || Some(()), CancellationToken::new()).await;
+                let _ =
+                    serve(stream, handler, identity, Channel::Plain, || Some(()), CancellationToken::new())
+                        .await;
             });
             let response = Response::builder()
                 .status(StatusCode::SWITCHING_PROTOCOLS)

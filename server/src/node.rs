@@ -240,7 +240,9 @@ fn accept_member(
                 drop(place);
                 slots.try_acquire_owned().ok()
             };
-            if let Err(error) = crate::peer::serve(stream, objects, identity, channel.into(), admit, stop).await {
+            if let Err(error) =
+                crate::peer::serve(stream, objects, identity, channel.into(), admit, stop).await
+            {
                 match STREAM_ENDED.pass(now) {
                     Some(more) => warn!(%peer, %error, more, "a member's stream ended"),
                     None => debug!(%peer, %error, "a member's stream ended"),

@@ -35,13 +35,19 @@ pub fn run(command: ConfigCommand) -> Result<(), Failure> {
 /// The variable that names the configuration file when the command line does not.
 const FILE: &str = "RINGHOLD_CONFIG";
 
+/// The file to load: `given`, else the one that the environment names, if it does.
+pub fn file(given: Option<&Path>) -> Option<PathBuf> {
+    let named = || std::env::var_os(FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
+    given.map(PathBuf::from).or_else(named)
+}
+
 /// The configuration of `file` (none: the one that the environment names, if it does), the environment and `settings`.
 pub fn load(file: Option<&Path>, settings: &[String]) -> Result<Config, Failure> {
-    let named = std::env::var_os(FILE).filter(|name| !name.is_empty()).map(PathBuf::from);
+    let file = self::file(file);
     // A variable that is not UTF-8 is no setting of ours.
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let sources = Sources { file: file.or(named.as_deref()), environment, overrides: settings };
+    let sources = Sources { file: file.as_deref(), environment, overrides: settings };
     let config = Config::load(sources).map_err(|error| Failure::general(error.to_string()))?;
     telemetry::check(&config.log)?;
     Ok(config)

@@ -2,10 +2,12 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output;
+use crate::node::Reload;
 use crate::{Node, telemetry};
 
 /// Run one node.
@@ -32,20 +34,37 @@ pub async fn run(args: Args) -> Result<(), super::Failure> {
     telemetry::log_to_stderr(&config.log)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let node = Node::start(config).await?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let node = Node::start_reloading(config, Some(reload(&args))).await?;
     for address in node.addresses() {
         // A courtesy to whoever started it: a node whose stdout nobody reads any more, or is full, goes on.
         if output::print(format!("ringhold is ready on {address}\n")).is_err() {
             tracing::debug!(%address, "nobody could be told on stdout that the node is ready");
         }
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = stdin_end(), if args.stop_at_stdin_end => {}
+    let mut told_to_stop = std::pin::pin!(async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = stdin_end(), if args.stop_at_stdin_end => {}
+        }
+    });
+    loop {
+        tokio::select! {
+            () = &mut told_to_stop => break,
+            _ = hang_up.recv() => node.reload(),
+        }
     }
     node.stop().await;
     Ok(())
+}
+
+/// The configuration as the command line has it, read again.
+fn reload(args: &Args) -> Reload {
+    let (file, set) = (super::config::file(args.config.as_deref()), args.set.clone());
+    let files = file.iter().cloned().collect();
+    let read = move || super::config::load(file.as_deref(), &set).map_err(|failure| failure.to_string());
+    Reload { files, read: Arc::new(read) }
 }
 
 /// Completes when standard input ends. A thread, because a blocked read of it cannot be cancelled.

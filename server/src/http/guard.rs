@@ -96,7 +96,7 @@ impl Policy {
             addresses: AddressList::All,
             members: addresses,
             proxies: TrustedProxies::none(),
-            bearer: None,
+            methods: Vec::new(),
         };
         Self { access, members, proof: MemberProof::Address }
     }
@@ -106,7 +106,7 @@ impl Policy {
             return Ok(caller(signed?, head)?);
         }
         match self.access.admit(origin.ip(), &head.headers, &head.method, origin.is_member()) {
-            Err(Refusal::Bearer(_)) if WITHOUT_BEARER.contains(&head.uri.path()) => Ok(Caller::Client),
+            Err(Refusal::Credentials(_)) if WITHOUT_BEARER.contains(&head.uri.path()) => Ok(Caller::Client),
             Err(refusal) => Err(refusal.into()),
             Ok(_) if origin.is_member() => Ok(Caller::Member),
             Ok(_) => Ok(Caller::Client),

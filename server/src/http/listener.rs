@@ -180,7 +180,7 @@ async fn connection<S>(stream: S, exchange: Arc<Exchange>, stopping: Cancellatio
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let header_timeout = match exchange.admission {
+    let header_timeout = match exchange.admission() {
         Admission::Everyone => exchange.app.limits.header_timeout,
         Admission::Reserved => exchange.app.limits.header_timeout.min(RESERVED_HEADER_TIMEOUT),
     };
@@ -203,7 +203,7 @@ where
         Protocol::Http2 => {
             let served = http2(&exchange).serve_connection(io, exchange.service());
             let watch = watch(protocol, header_timeout);
-            if exchange.admission == Admission::Reserved {
+            if exchange.admission() == Admission::Reserved {
                 // Only this connection's: what it has asked already is answered, and no more.
                 stopping.cancel();
             }

@@ -96,16 +96,21 @@ impl Exchange {
         if head.method == Method::HEAD { answer::without_body(response) } else { response }
     }
 
+    /// Whose requests are served on the connection.
+    pub(super) fn admission(&self) -> Admission {
+        self.origin.admission()
+    }
+
     /// Whether the connection should end with the answer that is given now.
     fn is_last(&self) -> bool {
-        self.origin.admission() == Admission::Reserved || self.app.is_leaving()
+        self.admission() == Admission::Reserved || self.app.is_leaving()
     }
 
     async fn carry_out(&self, head: &request::Parts, incoming: Incoming, caller: Caller) -> Response<Body> {
         let fields = Fields::of(&head.headers);
         if head.version == Version::HTTP_11 && !fields.has_one_host() {
             Problem::from(Code::BadHost).into_response()
-        } else if !self.origin.admission().admits(head.uri.path()) {
+        } else if !self.admission().admits(head.uri.path()) {
             drop(self.upload(caller, head, incoming));
             Problem::because(
                 Code::Overloaded,

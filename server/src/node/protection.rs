@@ -101,16 +101,22 @@ impl Protection {
         let secrets = secrets(config)?;
         let speech = Speech::load(config, secrets.as_ref(), clock)?;
         let me = config.node.address.clone();
-        let verifier = secrets.as_ref().map(|secrets| {
-            Arc::new(TokenVerifier::new(secrets, me, config.auth.clock_skew, clock.wall()))
-        });
+        let verifier = secrets
+            .as_ref()
+            .map(|secrets| Arc::new(TokenVerifier::new(secrets, me, config.auth.clock_skew, clock.wall())));
         identity.set_secrets(secrets);
         let members = config.cluster.members.clone();
         let addresses = look_up(&members).await;
         let policy = policy(config, addresses.clone(), verifier.as_ref())?;
         let addresses = Arc::new(Mutex::new(addresses));
         let guard = Arc::new(Guard::new(policy, clock.clone()));
-        let parts = Parts { speech: &speech, verifier: verifier.as_ref(), guard: &guard, identity, addresses: &addresses };
+        let parts = Parts {
+            speech: &speech,
+            verifier: verifier.as_ref(),
+            guard: &guard,
+            identity,
+            addresses: &addresses,
+        };
         let sources = sources(config, reload, parts, clock);
         let watcher = Arc::new(Watcher::new(sources, clock.clone()));
         let client_auth = config.tls.client_auth;
@@ -166,7 +172,11 @@ impl Protection {
 }
 
 impl Speech {
-    fn load(config: &Config, secrets: Option<&SharedSecrets>, clock: &Clock) -> Result<Self, ProtectionError> {
+    fn load(
+        config: &Config,
+        secrets: Option<&SharedSecrets>,
+        clock: &Clock,
+    ) -> Result<Self, ProtectionError> {
         let names = if config.tls.verify_names { NameCheck::Required } else { NameCheck::Off };
         let options = Options { client_auth: config.tls.client_auth, names };
         match (tls_files(&config.tls), secrets) {
@@ -279,7 +289,8 @@ struct Parts<'a> {
 fn sources(config: &Config, reload: Option<Reload>, parts: Parts<'_>, clock: &Clock) -> Vec<Source> {
     let Parts { speech, verifier, guard, identity, addresses } = parts;
     let same = config.clone();
-    let reload = reload.unwrap_or_else(|| Reload { files: Vec::new(), read: Arc::new(move || Ok(same.clone())) });
+    let reload =
+        reload.unwrap_or_else(|| Reload { files: Vec::new(), read: Arc::new(move || Ok(same.clone())) });
     let mut sources = Vec::new();
     if let (Speech::Keystore(tls), Some(files)) = (speech, tls_files(&config.tls)) {
         let (tls, clock) = (Arc::clone(tls), clock.clone());
@@ -292,7 +303,8 @@ fn sources(config: &Config, reload: Option<Reload>, parts: Parts<'_>, clock: &Cl
     if let (Some(verifier), Some(secrets)) = (verifier, secret_sources(&config.auth)) {
         let (verifier, identity, speech) = (Arc::clone(verifier), Arc::clone(identity), speech.clone());
         sources.push(source("secrets", &reload, secrets.files(), move |config| {
-            let sources = secret_sources(&config.auth).ok_or(ProtectionError::OtherKind("auth.shared_secret"))?;
+            let sources =
+                secret_sources(&config.auth).ok_or(ProtectionError::OtherKind("auth.shared_secret"))?;
             let secrets = sources.load()?;
             if let Speech::Automatic(automatic) = &speech {
                 automatic.replace_secrets(secrets.clone())?;

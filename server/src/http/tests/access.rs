@@ -18,8 +18,7 @@ fn allowing(allowed: &[&str]) -> Policy {
 
 fn behind(proxies: &[&str], allowed: &[&str]) -> Policy {
     let mut policy = allowing(allowed);
-    let addresses = AddressList::parse(proxies).unwrap();
-    policy.access.proxies = TrustedProxies { addresses, header: ForwardedHeader::XForwardedFor };
+    policy.access.proxies = TrustedProxies::new(proxies, ForwardedHeader::XForwardedFor).unwrap();
     policy
 }
 
@@ -27,7 +26,7 @@ fn with_tokens() -> Policy {
     let token = |name: &str, scope| (name.to_owned(), TokenDigest::of(name), scope);
     let tokens = vec![token("reader", Scope::ReadOnly), token("writer", Scope::ReadWrite)];
     let mut policy = open();
-    policy.access.bearer = Some(BearerTokens::new(tokens).unwrap());
+    policy.access.methods = vec![Box::new(BearerTokens::new(tokens).unwrap())];
     policy
 }
 

@@ -204,7 +204,7 @@ async fn whoever_connected_before_a_node_stops_is_answered() {
         // Nothing else runs on this thread, so the node has not accepted it.
         let stream = std::net::TcpStream::connect(node.address).unwrap();
         stream.set_nonblocking(true).unwrap();
-        clients.push(super::Client { stream: stream.try_into().unwrap(), read: Vec::new() });
+        clients.push(super::Client::over(tokio::net::TcpStream::from_std(stream).unwrap()));
     }
     node.shutdown.cancel();
     for client in &mut clients {

@@ -11,7 +11,7 @@ use super::tls::{clock, connect, from, signed, tls};
 use super::{Client, DEADLINE, LOOPBACK, Log, Node, Response};
 use crate::http::AcceptedMember;
 use crate::http::guard::{MemberProof, Policy};
-use crate::security::access::{AddressList, BearerTokens};
+use crate::security::access::{AddressList, BearerTokens, ForwardedHeader, TrustedProxies};
 use crate::security::automatic::{self, NodeNames};
 use crate::security::stream::CHANNEL_LABEL;
 use crate::security::testing::{TestAuthority, Wanted, now, some_secrets};
@@ -63,7 +63,7 @@ async fn on_a_plain_ring_a_members_address_opens_the_door() {
 #[tokio::test]
 async fn a_forwarded_address_opens_no_door() {
     let mut policy = Policy::open(vec![member()], HashSet::from(["10.0.0.1".parse().unwrap()]));
-    policy.access.proxies.addresses = AddressList::Ranges(vec!["127.0.0.1".parse().unwrap()]);
+    policy.access.proxies = TrustedProxies::new(&["127.0.0.1"], ForwardedHeader::XForwardedFor).unwrap();
     let node = Node::guarded(policy).await;
     let mut client = node.connect().await;
     assert_refused(&client.ask(&format!("{UPGRADE}\nX-Forwarded-For: 10.0.0.1")).await);
@@ -72,7 +72,7 @@ async fn a_forwarded_address_opens_no_door() {
 #[tokio::test]
 async fn with_a_shared_secret_the_stream_itself_asks_for_the_proof() {
     let mut policy = ring(secret());
-    policy.access.bearer = Some(BearerTokens::new(Vec::new()).unwrap());
+    policy.access.methods = vec![Box::new(BearerTokens::new(Vec::new()).unwrap())];
     let mut node = Node::guarded(policy).await;
     assert_eq!(knock(&mut node.connect().await).await.status, 101, "members have no bearer token");
     assert_eq!(accepted(&mut node).await.channel, None);
@@ -124,7 +124,7 @@ async fn a_member_is_let_in_by_its_certificate_from_any_address_without_a_token(
     let material = Material { identity: shared.clone(), trust: pinned.clone() };
     let mut policy = ring(MemberProof::Certificate);
     policy.access.addresses = AddressList::Ranges(Vec::new());
-    policy.access.bearer = Some(BearerTokens::new(Vec::new()).unwrap());
+    policy.access.methods = vec![Box::new(BearerTokens::new(Vec::new()).unwrap())];
     let mut node = Node::secured(policy, &tls(material, ClientAuth::Optional)).await;
     let config = |identity| client_config(identity, &pinned, NameCheck::Required, &clock()).unwrap();
     let mut sharer = connect(&node, config(Some(&shared))).await.unwrap();

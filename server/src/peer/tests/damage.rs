@@ -178,9 +178,15 @@ async fn a_request_that_never_left_a_cut_stream_is_sent_on_a_new_one() {
         let memory = Arc::new(Memory::default());
         let serving = Arc::clone(&memory);
         take_stream(opened.recv().await.unwrap(), move |upgraded| async move {
-            let _ =
-                serve(upgraded, serving, identity("127.0.0.1:2"), Channel::Plain, || Some(()), CancellationToken::new())
-                    .await;
+            let _ = serve(
+                upgraded,
+                serving,
+                identity("127.0.0.1:2"),
+                Channel::Plain,
+                || Some(()),
+                CancellationToken::new(),
+            )
+            .await;
         })
         .await;
         memory

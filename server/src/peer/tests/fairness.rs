@@ -16,8 +16,14 @@ const NARROW: usize = 4096;
 
 async fn pair(memory: &Arc<Memory>) -> Arc<Connection> {
     let (near, far_end) = tokio::io::duplex(NARROW);
-    let serving =
-        serve(far_end, Arc::clone(memory), identity("127.0.0.1:2"), Channel::Plain, || Some(()), CancellationToken::new());
+    let serving = serve(
+        far_end,
+        Arc::clone(memory),
+        identity("127.0.0.1:2"),
+        Channel::Plain,
+        || Some(()),
+        CancellationToken::new(),
+    );
     tokio::spawn(serving);
     Connection::start(near, Default::default(), identity("127.0.0.1:1"), &far(), &Channel::Plain)
         .await
@@ -111,8 +117,10 @@ async fn values_beyond_the_announced_memory_end_the_stream_with_the_reason() {
         far_end,
         Arc::new(Memory::default()),
         us,
-        Channel::Plain, || Some(()),
-        CancellationToken::new()));
+        Channel::Plain,
+        || Some(()),
+        CancellationToken::new(),
+    ));
     let mut raw = Raw::new(near);
     raw.ask_hello().await;
     let mut request = Vec::new();

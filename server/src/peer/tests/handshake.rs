@@ -11,7 +11,14 @@ use crate::peer::{HandshakeError, Hello};
 fn served(pipe: usize) -> (Raw<DuplexStream>, JoinHandle<Result<(), ServeError>>) {
     let (near, far_end) = tokio::io::duplex(pipe);
     let memory = Arc::new(Memory::default());
-    let serving = serve(far_end, memory, identity("127.0.0.1:2"), Channel::Plain, || Some(()), CancellationToken::new());
+    let serving = serve(
+        far_end,
+        memory,
+        identity("127.0.0.1:2"),
+        Channel::Plain,
+        || Some(()),
+        CancellationToken::new(),
+    );
     (Raw::new(near), tokio::spawn(serving))
 }
 

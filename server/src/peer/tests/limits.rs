@@ -41,8 +41,10 @@ async fn served(memory: &Arc<Memory>) -> Raw<DuplexStream> {
         far,
         Arc::clone(memory),
         identity("127.0.0.1:2"),
-        Channel::Plain, || Some(()),
-        CancellationToken::new()));
+        Channel::Plain,
+        || Some(()),
+        CancellationToken::new(),
+    ));
     let mut raw = Raw::new(near);
     raw.ask_hello().await;
     raw

@@ -39,7 +39,14 @@ async fn open_over(channels: [Channel; 2], [us, them]: [Arc<Identity>; 2]) -> (O
     let (near, far_end) = tokio::io::duplex(4096);
     let [ours, theirs] = channels;
     let memory = Arc::new(Memory::default());
-    let serving = tokio::spawn(serve(far_end, Arc::clone(&memory), them, theirs, || Some(()), CancellationToken::new()));
+    let serving = tokio::spawn(serve(
+        far_end,
+        Arc::clone(&memory),
+        them,
+        theirs,
+        || Some(()),
+        CancellationToken::new(),
+    ));
     let opened = patiently(Connection::start(near, BytesMut::new(), us, &far(), &ours)).await;
     (opened, serving, memory)
 }
@@ -170,7 +177,8 @@ async fn nothing_is_taken_from_a_side_that_has_not_proved_itself() {
     for (kind, payload) in [request, short, wrong] {
         let (near, far_end) = tokio::io::duplex(4096);
         let (memory, us) = (Arc::new(Memory::default()), Arc::clone(&them));
-        let serving = tokio::spawn(serve(far_end, memory, us, Channel::Plain, || Some(()), CancellationToken::new()));
+        let serving =
+            tokio::spawn(serve(far_end, memory, us, Channel::Plain, || Some(()), CancellationToken::new()));
         let mut raw = Raw::new(near);
         raw.send_hello(&Hello { challenge: Some([7; 16]), ..hello(&address("127.0.0.1:1")) }).await;
         assert_eq!(raw.next().await.unwrap().0, Kind::Hello);
@@ -217,8 +225,14 @@ async fn a_recorded_stream_is_worth_nothing_when_it_is_played_again() {
     assert!(recorded.len() > 150, "hello, proof and request");
 
     let (mut near, far_end) = tokio::io::duplex(4096);
-    let serving =
-        tokio::spawn(serve(far_end, Arc::clone(&memory), them, Channel::Plain, || Some(()), CancellationToken::new()));
+    let serving = tokio::spawn(serve(
+        far_end,
+        Arc::clone(&memory),
+        them,
+        Channel::Plain,
+        || Some(()),
+        CancellationToken::new(),
+    ));
     near.write_all(&recorded).await.unwrap();
     let ended = patiently(serving).await.unwrap();
     assert!(matches!(ended, Err(ServeError::Handshake(HandshakeError::Proof(_)))), "{ended:?}");
@@ -340,7 +354,14 @@ impl Between {
         let (asking, near) = tokio::io::duplex(4096);
         let (answering, far_end) = tokio::io::duplex(4096);
         let memory = Arc::new(Memory::default());
-        let serving = serve(answering, Arc::clone(&memory), them, Channel::Plain, || Some(()), CancellationToken::new());
+        let serving = serve(
+            answering,
+            Arc::clone(&memory),
+            them,
+            Channel::Plain,
+            || Some(()),
+            CancellationToken::new(),
+        );
         let serving = tokio::spawn(serving);
         let connecting = tokio::spawn(async move {
             Connection::start(asking, BytesMut::new(), us, &far(), &Channel::Plain).await

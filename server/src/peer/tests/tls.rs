@@ -63,7 +63,9 @@ impl TlsNode {
                     let channel = Channel::of_tls(stream.get_ref().1).unwrap();
                     take_stream(stream, move |upgraded| async move {
                         let stop = CancellationToken::new();
-                        if let Err(error) = serve(upgraded, memory, identity, channel, || Some(()), stop).await {
+                        if let Err(error) =
+                            serve(upgraded, memory, identity, channel, || Some(()), stop).await
+                        {
                             refused.lock().push(error.to_string());
                         }
                     })
