@@ -33,6 +33,6 @@ pub use member::{Location, Member};
 pub use program::binary;
 pub use raw::{RawAnswer, RawConnection};
 pub use ring::{Ring, RingBuilder, Way};
-pub use secure::{assert_keeps_secrets, reload, rounds, wait_until_logged};
+pub use secure::{assert_keeps_secrets, assert_outcasts_are_out, reload, rounds, wait_until_logged};
 pub use wait::{wait_until, within};
 pub use workshop::{KEY_PASSWORD, PASSWORD, Said, Workshop, written_beside};

@@ -30,6 +30,27 @@ pub async fn rounds(ring: &Ring, name: &str) {
     }
 }
 
+/// That the insiders work without the outcasts, and neither side counts the other as online.
+///
+/// # Panics
+/// When they do.
+pub async fn assert_outcasts_are_out(ring: &Ring) {
+    let is_in = |member: &Member| ring.insiders().any(|insider| insider.address() == member.address());
+    let outcasts: Vec<_> = ring.members().iter().filter(|member| !is_in(member)).collect();
+    assert!(!outcasts.is_empty(), "there is nobody to keep out");
+    for round in ["first", "second", "third"] {
+        rounds(ring, &format!("without-outcasts-{round}")).await;
+        for (insider, outcast) in
+            ring.insiders().flat_map(|insider| outcasts.iter().map(move |outcast| (insider, outcast)))
+        {
+            for (asked, about) in [(insider, *outcast), (*outcast, insider)] {
+                let seen = asked.sees(about.address()).await;
+                assert_ne!(seen.as_deref(), Some("online"), "{} sees {}", asked.address(), about.address());
+            }
+        }
+    }
+}
+
 /// Has a member load its files again, and waits until it has loaded `source`.
 ///
 /// # Panics
