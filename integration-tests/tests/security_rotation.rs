@@ -76,11 +76,13 @@ impl Load {
         self.clients.push(tokio::task::spawn_blocking(move || {
             let mut words = vec!["curl", "-sS", "--noproxy", "*"];
             words.extend(options.split_whitespace());
-            words.extend(["-w", "%{num_connects} %{http_code}\n", &url]);
+            words.extend(["-w", "%{stderr}%{num_connects} %{http_code}\n", &url]);
             let said = shop.run_until(&words, &ends);
-            let failed = said.out.lines().skip(1).filter(|line| *line != "0 200").map(ToOwned::to_owned);
+            // Standard error is not buffered: nothing of it is lost when curl is ended.
+            let lines: Vec<_> = said.err.lines().collect();
+            let failed = lines.iter().skip(1).filter(|line| **line != "0 200").map(ToString::to_string);
             let mut complaints: Vec<_> = failed.collect();
-            if said.out.lines().count() < 20 || !said.err.trim().is_empty() {
+            if lines.len() < 20 || lines.first() != Some(&"1 200") {
                 complaints.push(format!("the kept connection: {}", said.all()));
             }
             complaints
