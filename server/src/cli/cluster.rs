@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use super::{Failure, output};
+use crate::security::tools;
 
 const READY_WITHIN: Duration = Duration::from_secs(15);
 const KNOWN_WITHIN: Duration = Duration::from_secs(5);
@@ -33,6 +34,10 @@ pub struct Args {
     /// The first node's port; the others take the ones above it
     #[arg(long, default_value_t = 9999)]
     port: u16,
+    /// Members speak TLS to each other, made from a secret that is generated for this ring; each node has a plain
+    /// listener for applications besides
+    #[arg(long)]
+    secure: bool,
     /// Set one value on every node; may be given several times
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
@@ -45,9 +50,12 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), Failure> {
     let addresses = free_addresses(&args)?;
     let folder = tempfile::Builder::new().prefix("ringhold-").tempdir()?;
-    let mut nodes = Vec::with_capacity(addresses.len());
-    for address in &addresses {
-        nodes.push(LocalNode::start(*address, &addresses, folder.path(), &args.set)?);
+    let secret = if args.secure { Some(write_secret(folder.path())?) } else { None };
+    let (members, applications) = addresses.split_at(usize::from(args.nodes));
+    let plan = Plan { members, folder: folder.path(), secret: secret.as_deref(), set: &args.set };
+    let mut nodes = Vec::with_capacity(members.len());
+    for (index, member) in members.iter().enumerate() {
+        nodes.push(LocalNode::start(*member, applications.get(index).copied(), &plan)?);
     }
     let ended = tokio::select! {
         ended = show(&mut nodes, folder.path()) => ended,
@@ -66,7 +74,17 @@ async fn show(nodes: &mut [LocalNode], folder: &Path) -> Result<(), Failure> {
     watch(nodes).await
 }
 
-/// Ports that nothing listens on now; a node that loses the race for one says so itself.
+/// A secret for this ring alone, in a file that only its owner reads.
+fn write_secret(folder: &Path) -> Result<PathBuf, Failure> {
+    let path = folder.join("secret");
+    let secret = tools::secret_generate().map_err(|error| Failure::general(error.to_string()))?;
+    tools::write_new(&path, secret.expose().as_bytes())
+        .map_err(|error| Failure::general(error.to_string()))?;
+    Ok(path)
+}
+
+/// The members' ports, then, on a secure ring, the applications': nothing listens on any of them now. A node that loses the race
+/// for one says so itself.
 fn free_addresses(args: &Args) -> Result<Vec<SocketAddr>, Failure> {
     if !args.host.is_loopback() {
         return Err(Failure::usage(format!(
@@ -75,11 +93,12 @@ fn free_addresses(args: &Args) -> Result<Vec<SocketAddr>, Failure> {
         )));
     }
     let mut addresses = Vec::with_capacity(usize::from(args.nodes));
-    for number in 0..args.nodes {
+    let ports = if args.secure { 2 * args.nodes } else { args.nodes };
+    for number in 0..ports {
         let port = args.port.checked_add(number).filter(|port| *port != 0).ok_or_else(|| {
             Failure::usage(format!(
-                "{} nodes do not fit above port {}; choose a lower --port",
-                args.nodes, args.port
+                "{ports} ports do not fit above port {}; choose a lower --port",
+                args.port
             ))
         })?;
         let address = SocketAddr::from((args.host, port));
@@ -93,40 +112,59 @@ fn free_addresses(args: &Args) -> Result<Vec<SocketAddr>, Failure> {
     Ok(addresses)
 }
 
+/// What all nodes of the ring have in common.
+struct Plan<'a> {
+    members: &'a [SocketAddr],
+    folder: &'a Path,
+    secret: Option<&'a Path>,
+    set: &'a [String],
+}
+
 struct LocalNode {
     address: SocketAddr,
+    /// Where applications reach it without TLS.
+    application: SocketAddr,
     config: PathBuf,
     log: PathBuf,
     process: Child,
     client: Client,
 }
 
-impl LocalNode {
-    fn start(
-        address: SocketAddr,
-        all: &[SocketAddr],
-        folder: &Path,
-        set: &[String],
-    ) -> Result<Self, Failure> {
-        let config = folder.join(format!("node-{}.toml", address.port()));
-        let log = folder.join(format!("node-{}.log", address.port()));
-        let members: Vec<_> = all.iter().map(|member| format!("\"{member}\"")).collect();
-        let text = format!(
-            "[node]\naddress = \"{address}\"\n\n[cluster]\nmembers = [{}]\n\n[store]\nmax_bytes = \"{STORE}\"\n",
-            members.join(", ")
+impl Plan<'_> {
+    fn config(&self, address: SocketAddr, application: Option<SocketAddr>) -> String {
+        let members: Vec<_> = self.members.iter().map(|member| format!("\"{member}\"")).collect();
+        let members = members.join(", ");
+        let mut text = format!(
+            "[node]\naddress = \"{address}\"\n\n[cluster]\nmembers = [{members}]\n\n[store]\nmax_bytes = \"{STORE}\"\n"
         );
-        std::fs::write(&config, text)?;
+        if let (Some(secret), Some(application)) = (self.secret, application) {
+            text += &format!(
+                "\n[[listener]]\naddress = \"{address}\"\ntls = true\n\n[[listener]]\naddress = \"{application}\"\ntls = false\n\
+                 \n[tls]\nauto = true\n\n[auth]\nshared_secret_file = \"{}\"\n",
+                secret.display()
+            );
+        }
+        text
+    }
+}
+
+impl LocalNode {
+    fn start(address: SocketAddr, application: Option<SocketAddr>, plan: &Plan<'_>) -> Result<Self, Failure> {
+        let config = plan.folder.join(format!("node-{}.toml", address.port()));
+        let log = plan.folder.join(format!("node-{}.log", address.port()));
+        std::fs::write(&config, plan.config(address, application))?;
+        let application = application.unwrap_or(address);
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("serve").arg("--stop-at-stdin-end").arg("--config").arg(&config);
-        command.args(set.iter().flat_map(|value| ["--set", value]));
+        command.args(plan.set.iter().flat_map(|value| ["--set", value]));
         let process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log)?)
             .kill_on_drop(true)
             .spawn()?;
-        let client = Client::new([format!("http://{address}")])?;
-        Ok(Self { address, config, log, process, client })
+        let client = Client::new([format!("http://{application}")])?;
+        Ok(Self { address, application, config, log, process, client })
     }
 
     async fn sees_all_online(&self) -> bool {
@@ -179,12 +217,28 @@ async fn stop(nodes: Vec<LocalNode>) {
 }
 
 fn introduction(nodes: &[LocalNode], folder: &Path) -> String {
-    let address = |number: usize| nodes[number % nodes.len()].address;
+    let address = |number: usize| nodes[number % nodes.len()].application;
     let last = &nodes[nodes.len() - 1];
     let mut text =
         format!("A ring of {} nodes; configuration and logs are in {}\n\n", nodes.len(), folder.display());
     for node in nodes {
-        text += &format!("  http://{}  pid {}\n", node.address, node.process.id().unwrap_or_default());
+        let pid = node.process.id().unwrap_or_default();
+        if node.application == node.address {
+            text += &format!("  http://{}  pid {pid}\n", node.address);
+        } else {
+            text += &format!("  https://{}  http://{}  pid {pid}\n", node.address, node.application);
+        }
+    }
+    if let Some(node) = nodes.first().filter(|node| node.application != node.address) {
+        let secret = folder.join("secret");
+        text += &format!(
+            "\nMembers speak TLS, made from the secret in {}; whoever holds it may talk to them too:\n\n  \
+             {} --node https://{} --secret-file {} status\n",
+            secret.display(),
+            program(),
+            node.address,
+            secret.display()
+        );
     }
     text += &format!(
         "
@@ -207,10 +261,14 @@ Ctrl-C stops all of it.
         second = address(1),
         third = address(2),
         pid = last.process.id().unwrap_or_default(),
-        program = std::env::current_exe().unwrap_or_else(|_| "ringhold".into()).display(),
+        program = program(),
         config = last.config.display(),
     );
     text
+}
+
+fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "ringhold".to_owned(), |path| path.display().to_string())
 }
 
 /// One line a member: rewritten in place on a terminal, printed on change elsewhere.

@@ -171,7 +171,7 @@ async fn the_log_says_why_once_a_minute_and_shows_no_token() {
         node.ask("GET /cluster\nAuthorization: Bearer a-wrong-one").await;
     }
     assert_eq!(log.lines().len(), 1, "{:?}", log.lines());
-    assert!(log.lines()[0].contains("its bearer token is not known here"), "{:?}", log.lines());
+    assert!(log.lines()[0].contains("its Bearer credentials are not known here"), "{:?}", log.lines());
     assert!(log.lines()[0].contains("127.0.0.1"));
     node.clock.advance(Duration::from_secs(60));
     node.ask("GET /cluster\nAuthorization: Bearer a-wrong-one").await;

@@ -226,7 +226,7 @@ async fn an_endless_answer_is_cut_off() {
 async fn with_a_secret_every_plain_request_bears_a_token_of_its_own() {
     let (member, seen) = server(|_, path| match path {
         "/internal/peer" => problem(404, "not-found", "no such path"),
-        "/readyz" => answer(200, &[], ""),
+        "/readyz" => answer(200, &[OURS], ""),
         _ => answer(201, &[OURS, ("etag", TAG)], ""),
     })
     .await;

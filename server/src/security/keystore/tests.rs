@@ -76,10 +76,16 @@ fn pkcs12_stores_of_keytool_and_openssl_modern_and_legacy_are_read() {
         assert_eq!(subject(&shop, name, Some("ONE"), &pass("changeit")), "CN=ssl");
     }
     assert_eq!(subject(&shop, "empty.p12", None, &Passwords::default()), "CN=ssl");
-    for name in ["java.p12", "modern.p12", "legacy.p12", "nomac.p12"] {
+    for name in ["java.p12", "modern.p12", "legacy.p12"] {
         let refused = refusal(&shop, name, None, &pass("wrong"));
         assert!(matches!(refused, KeystoreError::WrongStorePassword), "{name}: {refused}");
     }
+    // Without a MAC one wrong password in 256 leaves padding that fits, and noise in place of the key behind it.
+    let refused = refusal(&shop, "nomac.p12", None, &pass("wrong"));
+    assert!(
+        matches!(refused, KeystoreError::WrongStorePassword | KeystoreError::Damaged { .. }),
+        "nomac.p12: {refused}"
+    );
     assert!(matches!(
         refusal(&shop, "java.p12", None, &Passwords::default()),
         KeystoreError::NoStorePassword
