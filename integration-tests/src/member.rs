@@ -4,7 +4,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use ringhold_ring::Key;
@@ -265,12 +265,26 @@ impl Member {
         child.wait().expect("it is our child");
     }
 
-    /// Stops the process without ending it (SIGSTOP): its sockets stay open and nobody answers.
+    /// Stops the process without ending it (SIGSTOP): its sockets stay open and nobody answers. When this returns, no
+    /// thread of it runs any more.
     ///
     /// # Panics
-    /// When it does not run.
+    /// When it does not run, or goes on running.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_stopped() {
+            assert!(Instant::now() < deadline, "{} does not stop", self.address);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether every thread is: T, the field behind the name in brackets.
+    fn is_stopped(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process().id())).expect("it runs");
+        let mut states =
+            threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("stat")).ok());
+        states.all(|stat| stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T')))
     }
 
     /// Lets a paused process go on (SIGCONT).
