@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ringhold_ring::MemberAddress;
 use tokio::io::{AsyncRead, AsyncWrite};
