@@ -3,6 +3,7 @@
 //! One file per chore; what they share is in `command`, `steps`, `tools` and `workspace`. No chore asks a question
 //! or reads standard input, and each works from any directory of any clone.
 
+mod bench;
 mod command;
 mod deny;
 mod error;
@@ -19,29 +20,50 @@ use error::Error;
 struct Chore {
     name: &'static str,
     does: &'static str,
-    run: fn() -> Result<(), Error>,
+    /// The one flag that it takes.
+    flag: Option<&'static str>,
+    run: fn(Flag) -> Result<(), Error>,
+}
+
+/// Whether a chore's flag was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flag {
+    Given,
+    NotGiven,
 }
 
 const CHORES: &[Chore] = &[
     Chore {
         name: "test",
         does: "everything that must hold: format, lints, tests, docs, links",
-        run: test::run,
+        flag: None,
+        run: |_| test::run(),
+    },
+    Chore {
+        name: "bench",
+        does: "Ringhold beside what a user would pick instead, into docs/benchmarks.md; --quick to try it",
+        flag: Some("--quick"),
+        run: bench::run,
     },
     Chore {
         name: "deny",
         does: "licences, bans and sources of dependencies (needs cargo-deny)",
-        run: deny::run,
+        flag: None,
+        run: |_| deny::run(),
     },
-    Chore { name: "links", does: "the links in all tracked Markdown files", run: links::run },
+    Chore {
+        name: "links",
+        does: "the links in all tracked Markdown files",
+        flag: None,
+        run: |_| links::run(),
+    },
 ];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let name = match &*arguments {
-        [] => "help",
-        [name] => name,
-        [_, surplus, ..] => return misuse(&format!("no chore takes an argument, found \"{surplus}\"")),
+    let (name, surplus) = match &*arguments {
+        [] => ("help", &[][..]),
+        [name, surplus @ ..] => (&**name, surplus),
     };
     if matches!(name, "help" | "--help" | "-h") {
         println!("{}", help());
@@ -50,7 +72,12 @@ fn main() -> ExitCode {
     let Some(chore) = CHORES.iter().find(|chore| chore.name == name) else {
         return misuse(&format!("there is no chore \"{name}\""));
     };
-    match (chore.run)() {
+    let flag = match surplus {
+        [] => Flag::NotGiven,
+        [flag] if chore.flag == Some(flag) => Flag::Given,
+        [flag, ..] => return misuse(&format!("\"{name}\" does not take \"{flag}\"")),
+    };
+    match (chore.run)(flag) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\ncargo xtask {name}: {error}");
