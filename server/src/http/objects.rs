@@ -5,7 +5,7 @@
 //! patch, then room.
 
 use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, HeaderName, HeaderValue};
-use http::{Method, Response, StatusCode, request};
+use http::{HeaderMap, Method, Response, StatusCode, request};
 use ringhold_ring::Key;
 
 use super::App;
@@ -33,6 +33,20 @@ pub(super) async fn answer(
         return options();
     }
     carry_out(app, head, fields, raw_key, upload).await.unwrap_or_else(Problem::into_response)
+}
+
+/// Answers a sound request for an object that this node itself may read; nothing else, which [`answer`] is for.
+pub(super) fn read_here(
+    app: &App,
+    headers: &HeaderMap,
+    fields: &Fields<'_>,
+    method: &Method,
+    raw_key: &str,
+) -> Option<Response<Body>> {
+    let key = Key::from_path(raw_key).ok()?;
+    let conditions = fields.read_conditions(headers).ok()?;
+    let answer = app.objects.read_here(&key, &conditions, fields.forwarding().ok()?)?;
+    Some(response(app, fields, method, answer))
 }
 
 async fn carry_out(
@@ -189,7 +203,7 @@ fn put_content_range(response: &mut Response<Body>, range: std::fmt::Arguments<'
 }
 
 fn whole(app: &App, status: StatusCode, object: Object) -> Response<Body> {
-    let mut headers = http::HeaderMap::with_capacity(8);
+    let mut headers = HeaderMap::with_capacity(8);
     answer::put_content_type(&mut headers, &object.content_type);
     answer::put_version(&mut headers, &object, &app.clock);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));

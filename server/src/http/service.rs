@@ -5,9 +5,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use futures_util::future::{Either, ready};
 use http::header::{CONNECTION, HeaderValue};
 use http::{Method, Request, Response, Version, request};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
 
@@ -47,17 +48,38 @@ impl Exchange {
     ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
     + use<> {
         let exchange = Arc::clone(self);
+        // Whether the client may connect at all is decided before this; whether it may ask for this path and method
+        // belongs here, ahead of everything that looks at the request.
         service_fn(move |request: Request<Incoming>| {
-            // Taken apart before the future is made: it is moved for each request, so it carries no more than it
-            // needs, and what is rare or long is boxed.
-            let (head, incoming) = request.into_parts();
+            // Most requests read what is here, and a future is moved several times on its way to its first poll:
+            // those get none, the others a boxed one.
+            if let Some(response) = exchange.answer_at_once(&request) {
+                return Either::Left(ready(Ok(response)));
+            }
             let exchange = Arc::clone(&exchange);
-            async move { Ok(exchange.answer(&head, incoming).await) }
+            Either::Right(Box::pin(async move {
+                let (head, incoming) = request.into_parts();
+                Ok(exchange.answer(&head, incoming).await)
+            }))
         })
     }
 
-    // Whether the client may connect at all is decided before this; whether it may ask for this path and method
-    // belongs at the top of this function, ahead of everything that looks at the request.
+    /// The answer to a sound read of an object that is here; all else is for [`Exchange::answer`].
+    fn answer_at_once(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
+        let method = request.method();
+        let raw_key = request.uri().path().strip_prefix(OBJECTS)?;
+        if !matches!(*method, Method::GET | Method::HEAD) || !request.body().is_end_stream() {
+            return None;
+        }
+        let fields = Fields::of(request.headers());
+        if request.version() == Version::HTTP_11 && !fields.has_one_host() {
+            return None;
+        }
+        let response = objects::read_here(&self.app, request.headers(), &fields, method, raw_key)?;
+        let _in_service = self.activity.request_begins();
+        Some(if *method == Method::HEAD { answer::without_body(response) } else { response })
+    }
+
     async fn answer(&self, head: &request::Parts, incoming: Incoming) -> Response<Body> {
         let _in_service = self.activity.request_begins();
         let fields = Fields::of(&head.headers);
