@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde::Serialize;
 
+use crate::process::may_go_ahead;
 use crate::programs::{Lab, is_here};
 
 /// A fact and its value.
@@ -37,6 +38,7 @@ pub fn facts(lab: &Lab) -> Vec<Fact> {
         ("memory", field(read("/proc/meminfo"), "MemTotal")),
         ("kernel", read("/proc/sys/kernel/osrelease").map(|text| text.trim().into())),
         ("system", field(read("/etc/os-release"), "PRETTY_NAME")),
+        ("servers ahead of other processes (chrt) in open loops", Some(yes_or_no(may_go_ahead()))),
         ("load average at the end", read("/proc/loadavg").map(|text| text.trim().into())),
         ("ringhold", said(&program, &["--version"])),
         ("nginx", version("nginx", &["-v"])),
@@ -47,6 +49,10 @@ pub fn facts(lab: &Lab) -> Vec<Fact> {
         ("h2load", version("h2load", &["--version"])),
     ];
     values.into_iter().filter_map(|(name, value)| Some(Fact { name, value: value? })).collect()
+}
+
+fn yes_or_no(is_so: bool) -> String {
+    if is_so { "yes" } else { "no" }.into()
 }
 
 /// The first line of what a program says.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::load::{Operation, Outcome, Pace, Plan, Span};
-use crate::process::{GENERATOR, SERVERS, Server, addresses, is_ready};
+use crate::process::{GENERATOR, SERVERS, SERVERS_AHEAD, Server, addresses, is_ready};
 use crate::programs::{Kind, Lab, Setup, is_here};
 use crate::rounds::{Effort, median};
 
@@ -100,7 +100,7 @@ fn memory(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
 fn expiry(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
     const RATE: u32 = 5_000;
     const CHUNKS: usize = 10;
-    let setup = lab.start(Kind::Ringhold, SERVERS)?;
+    let setup = lab.start(Kind::Ringhold, SERVERS_AHEAD)?;
     let server = setup.servers.first().ok_or_else(|| nothing_runs("ringhold"))?;
     let lasting: Vec<_> = (0..1024).map(|number| format!("lasting-{number:08}")).collect();
     once(&setup, Operation::Put, &lasting, None)?;

@@ -15,26 +15,44 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Cores {
     /// On this one alone.
     Only(usize),
+    /// On this one alone, and ahead of everything else there.
+    Ahead(usize),
     /// Anywhere.
     Any,
 }
 
 /// Servers have this core when they are pinned.
 pub const SERVERS: Cores = Cores::Only(0);
+/// And this where latency is measured: what else the machine does must not be what is seen.
+pub const SERVERS_AHEAD: Cores = Cores::Ahead(0);
 /// The load generator has this one.
 pub const GENERATOR: Cores = Cores::Only(1);
 
 /// A command that will run on `cores`.
 pub fn on(cores: Cores, program: &str) -> Command {
+    // Each of these becomes the program that it starts, so the process is ours to measure and to end.
     match cores {
-        Cores::Only(core) => {
-            // It becomes the program, so the process is ours to measure and to end.
+        Cores::Ahead(core) if may_go_ahead() => {
+            let mut command = Command::new("chrt");
+            command.args(["--fifo", "50", "taskset", "-c", &core.to_string(), program]);
+            command
+        }
+        Cores::Only(core) | Cores::Ahead(core) => {
             let mut command = Command::new("taskset");
             command.args(["-c", &core.to_string(), program]);
             command
         }
         Cores::Any => Command::new(program),
     }
+}
+
+/// Whether the system lets us put processes ahead of others.
+pub fn may_go_ahead() -> bool {
+    static MAY: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *MAY.get_or_init(|| {
+        let tried = Command::new("chrt").args(["--fifo", "50", "true"]).stderr(Stdio::null()).status();
+        tried.is_ok_and(|status| status.success())
+    })
 }
 
 /// A running server. It ends when this is dropped.

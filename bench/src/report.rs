@@ -37,6 +37,8 @@ figures. Raw results: [benchmarks.json](benchmarks.json).
   workers as cores.
 - The programs of a table take turns within a round. A ratio is taken within each round; the table has the median of
   the rounds' ratios. Other load on the machine moves absolute figures, ratios much less.
+- Open loops, where latency is what counts, have their servers ahead of all other processes on core 0 (`chrt --fifo 50`),
+  where the system permits it.
 - The generator is one thread with kept-alive connections. Closed loop: each connection sends its next request when
   an answer has come, so latencies there are those of a full queue. Open loop: requests fall due at a fixed rate, and
   latency counts from that moment, so no waiting is hidden. Every answer must be a success of exactly the right length.

@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::h2load;
 use crate::load::{Operation, Outcome, Pace, Plan, Span};
-use crate::process::{Cores, GENERATOR, SERVERS};
+use crate::process::{Cores, GENERATOR, SERVERS, SERVERS_AHEAD};
 use crate::programs::{Kind, Lab, Setup, is_here};
-use crate::suites::{Bound, Client, Figure, Goal, Row, Suite, Work};
+use crate::suites::{Bound, Client, Figure, Goal, Places, Row, Suite, Work};
 
 /// How long and how often.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -137,7 +137,11 @@ struct Contestant<'a> {
 
 /// Measures a suite.
 pub fn run(suite: &'static Suite, lab: &Lab, effort: Effort) -> Result<Table, Error> {
-    let (servers, generator) = if suite.pinned { (SERVERS, GENERATOR) } else { (Cores::Any, Cores::Any) };
+    let (servers, generator) = match suite.places {
+        Places::Pinned => (SERVERS, GENERATOR),
+        Places::PinnedAhead => (SERVERS_AHEAD, GENERATOR),
+        Places::Unpinned => (Cores::Any, Cores::Any),
+    };
     let mut skipped = Vec::new();
     let mut contestants = Vec::new();
     for row in suite.rows {

@@ -12,12 +12,23 @@ pub struct Suite {
     pub name: &'static str,
     /// Above the table.
     pub title: &'static str,
-    /// Servers on core 0 and the generator on core 1, or all on all.
-    pub pinned: bool,
+    /// Where programs run.
+    pub places: Places,
     /// The first is what the others are compared with.
     pub rows: &'static [Row],
     /// What it should show.
     pub goals: &'static [Goal],
+}
+
+/// Where the programs of a table run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// Servers on core 0, the generator on core 1.
+    Pinned,
+    /// The same, and servers ahead of everything else on their core: for latencies.
+    PinnedAhead,
+    /// Anywhere.
+    Unpinned,
 }
 
 /// One line of it.
@@ -127,7 +138,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "get-100",
         title: "GET 100 B over HTTP/1.1, one node, 64 connections",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("nginx, a constant", Kind::Nginx, GET),
             row("ringhold", Kind::Ringhold, GET),
@@ -139,7 +150,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "get-100-unpinned",
         title: "The same, nothing pinned, as many workers as cores",
-        pinned: false,
+        places: Places::Unpinned,
         rows: &[
             row("nginx, a constant", Kind::Nginx, GET),
             row("ringhold", Kind::Ringhold, GET),
@@ -150,7 +161,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "get-100-pipelined",
         title: "GET 100 B over HTTP/1.1, 16 requests pipelined on each of 64 connections",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("nginx, a constant", Kind::Nginx, GET_16),
             row("ringhold", Kind::Ringhold, GET_16),
@@ -163,7 +174,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "get-100-http2",
         title: "GET 100 B over HTTP/2, 8 connections of 32 streams (h2load)",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("nginx, a constant", Kind::NginxHttp2, GET_H2),
             row("ringhold", Kind::Ringhold, GET_H2),
@@ -174,7 +185,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "put",
         title: "PUT beside GET, one node, one copy",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("ringhold GET 100 B", Kind::Ringhold, GET),
             row("ringhold PUT 100 B", Kind::Ringhold, PUT),
@@ -189,7 +200,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "get-64k",
         title: "GET 64 KiB",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("hyper with a map", Kind::Bare, closed(Get, 64 * KIB, 64, 1)),
             row("ringhold", Kind::Ringhold, closed(Get, 64 * KIB, 64, 1)),
@@ -199,7 +210,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "put-64k",
         title: "PUT 64 KiB",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("hyper with a map", Kind::Bare, closed(Put, 64 * KIB, 64, 1)),
             row("ringhold", Kind::Ringhold, closed(Put, 64 * KIB, 64, 1)),
@@ -209,7 +220,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "get-1m",
         title: "GET 1 MiB, 8 connections",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("hyper with a map", Kind::Bare, closed(Get, MIB, 8, 1)),
             row("ringhold", Kind::Ringhold, closed(Get, MIB, 8, 1)),
@@ -219,7 +230,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "put-1m",
         title: "PUT 1 MiB, 8 connections",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("hyper with a map", Kind::Bare, closed(Put, MIB, 8, 1)),
             row("ringhold", Kind::Ringhold, closed(Put, MIB, 8, 1)),
@@ -229,7 +240,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "peers-get",
         title: "GET 100 B beside stores, one request for each round trip",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("redis", Kind::Redis, GET),
             row("ringhold", Kind::Ringhold, GET),
@@ -245,7 +256,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "peers-put",
         title: "PUT 100 B beside stores, one request for each round trip",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("redis", Kind::Redis, PUT),
             row("ringhold", Kind::Ringhold, PUT),
@@ -261,7 +272,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "forward-100",
         title: "GET 100 B through a node that must forward it, plain, both nodes on one core",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("the right member", Kind::RightMember, GET),
             row("the wrong member", Kind::WrongMember, GET),
@@ -276,7 +287,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "forward-100-unpinned",
         title: "The same, nothing pinned, as many workers as cores",
-        pinned: false,
+        places: Places::Unpinned,
         rows: &[
             row("the right member", Kind::RightMember, GET),
             row("the wrong member", Kind::WrongMember, GET),
@@ -290,7 +301,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "forward-64k",
         title: "GET 64 KiB through a node that must forward it",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("the right member", Kind::RightMember, closed(Get, 64 * KIB, 64, 1)),
             row("the wrong member", Kind::WrongMember, closed(Get, 64 * KIB, 64, 1)),
@@ -302,7 +313,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "forward-latency",
         title: "GET 100 B at a fixed 10,000 requests a second, open loop, latency from the moment each was due",
-        pinned: true,
+        places: Places::PinnedAhead,
         rows: &[
             row("the right member", Kind::RightMember, SLOW),
             row("the wrong member", Kind::WrongMember, SLOW),
@@ -319,7 +330,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "forward-mixed",
         title: "GET 100 B at 2,000 a second, open loop, alone and while 100 objects of 1 MiB a second pass the same way",
-        pinned: true,
+        places: Places::PinnedAhead,
         rows: &[
             row("forwarded", Kind::WrongMember, SMALL),
             Row { name: "forwarded, 1 MiB too", kind: Kind::WrongMember, work: SMALL, beside: Some(LARGE) },
@@ -340,7 +351,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "allocator",
         title: "GET and PUT 100 B with another allocator",
-        pinned: true,
+        places: Places::Pinned,
         rows: &[
             row("GET", Kind::Ringhold, GET),
             row("GET, mimalloc", Kind::RingholdMimalloc, GET),
