@@ -36,7 +36,8 @@ figures. Raw results: [benchmarks.json](benchmarks.json).
   core 1; a node that forwards and the member it forwards to share core 0. *Unpinned*: everything anywhere, as many
   workers as cores.
 - The programs of a table take turns within a round. A ratio is taken within each round; the table has the median of
-  the rounds' ratios. Other load on the machine moves absolute figures, ratios much less.
+  the rounds' ratios. The machine should have nothing else to do: with other work on a core, requests a second say
+  who was given more of it, and only server CPU can be compared.
 - Open loops, where latency is what counts, have their servers ahead of all other processes on core 0 (`chrt --fifo 50`),
   where the system permits it.
 - The generator is one thread with kept-alive connections. Closed loop: each connection sends its next request when

@@ -281,7 +281,8 @@ fn check_busy(row: &Row, cpu_us: &[(&'static str, f64)]) -> Result<(), Error> {
 
 fn judge(goal: &Goal, rows: &[Measured]) -> Option<Verdict> {
     let find = |name| rows.iter().find(|row| row.name == name);
-    let ratio = find(goal.of)?.ratio(find(goal.against)?, |sample| sample.figure(goal.figure));
+    let (of, against) = (find(goal.of)?, find(goal.against)?);
+    let ratio = of.ratio(against, |sample| sample.figure(goal.figure));
     let (bound, reached) = match goal.bound {
         Bound::AtLeast(bound) => (format!("at least {bound}"), ratio >= bound),
         Bound::AtMost(bound) => (format!("at most {bound}"), ratio <= bound),
@@ -291,7 +292,11 @@ fn judge(goal: &Goal, rows: &[Measured]) -> Option<Verdict> {
         Figure::P50 => "p50",
         Figure::P99 => "p99",
     };
-    let text = format!("{} to {}, {figure}: {ratio:.2} ({bound} wanted)", goal.of, goal.against);
+    let by_cpu = match goal.figure {
+        Figure::Rate => format!(", by server CPU {:.2}", against.ratio(of, Sample::cpu)),
+        Figure::P50 | Figure::P99 => String::new(),
+    };
+    let text = format!("{} to {}, {figure}: {ratio:.2}{by_cpu} ({bound} wanted)", goal.of, goal.against);
     eprintln!("  {text}: {}", if reached { "reached" } else { "NOT reached" });
     Some(Verdict { text, ratio, reached })
 }
