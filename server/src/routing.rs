@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ringhold_ring::{Digest, Key, Role, View};
+use ringhold_ring::{Digest, Key, Lookup, Role, View};
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::membership::Membership;
-use crate::object::{Answer, Forwarding, Operation, Outcome, Refusal, Route};
+use crate::object::{Answer, Conditions, Forwarding, Operation, Outcome, Refusal, Route};
 use crate::owner::Owner;
 use crate::peer::{self, Handler, MemberState, PeerError, Peers};
 
@@ -29,6 +29,13 @@ struct Parts {
     membership: Arc<Membership>,
     peers: Arc<Peers>,
     peer_timeout: Duration,
+}
+
+/// Where a request is executed.
+#[derive(Clone, Copy, Debug)]
+enum Plan {
+    Here(Route),
+    Forward(Digest),
 }
 
 impl Objects {
@@ -51,16 +58,40 @@ impl Objects {
 
     /// Carries `operation` out at the member that owns `key`, wherever that is.
     pub async fn execute(&self, key: &Key<'_>, operation: Operation, forwarding: Forwarding) -> Answer {
-        let digest = key.digest();
-        let here = {
-            let view = self.0.membership.view();
-            let executes = forwarding == Forwarding::Disallowed || view.lookup(digest).member == view.me();
-            executes.then(|| route_here(&view, digest))
-        };
-        match here {
-            Some(route) => self.execute_here(key, operation, route).await,
+        match self.plan(key, forwarding) {
+            Plan::Here(route) => self.execute_here(key, operation, route).await,
             // Boxed, so that the future of a request that is executed here stays small.
-            None => Box::pin(self.forward(key, digest, operation)).await,
+            Plan::Forward(digest) => Box::pin(self.forward(key, digest, operation)).await,
+        }
+    }
+
+    /// What a read of `key` answers, if that is for this node to say: without a future, as nothing is waited for.
+    #[must_use]
+    pub fn read_here(
+        &self,
+        key: &Key<'_>,
+        conditions: &Conditions,
+        forwarding: Forwarding,
+    ) -> Option<Answer> {
+        let Plan::Here(route) = self.plan(key, forwarding) else { return None };
+        let result = self.0.owner.get(key, conditions);
+        Some(Answer { result, member: self.0.membership.own_label(), route })
+    }
+
+    fn plan(&self, key: &Key<'_>, forwarding: Forwarding) -> Plan {
+        let view = self.0.membership.view();
+        if view.ring().len() == 1 {
+            // Whatever the digest, which takes longer than the rest of the plan.
+            return Plan::Here(Route::Local);
+        }
+        let digest = key.digest();
+        if forwarding == Forwarding::Disallowed {
+            return Plan::Here(route_here(&view, digest));
+        }
+        match view.lookup(digest) {
+            Lookup { member, .. } if member != view.me() => Plan::Forward(digest),
+            Lookup { role: Role::Owner, .. } => Plan::Here(Route::Local),
+            Lookup { role: Role::StandIn, .. } => Plan::Here(Route::StandIn),
         }
     }
 

@@ -3,6 +3,7 @@
 //! One file per chore; what they share is in `command`, `steps`, `tools` and `workspace`. No chore asks a question
 //! or reads standard input, and each works from any directory of any clone.
 
+mod bench;
 mod command;
 mod deny;
 mod error;
@@ -35,6 +36,11 @@ const CHORES: &[Chore] = &[
         name: "test",
         does: "everything that must hold: format, lints, tests, docs, links",
         run: Run::Plain(test::run),
+    },
+    Chore {
+        name: "bench",
+        does: "Ringhold beside what a user would pick instead, into docs/benchmarks.md; --quick to try it",
+        run: Run::With(bench::run),
     },
     Chore {
         name: "deny",

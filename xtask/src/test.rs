@@ -38,7 +38,7 @@ fn take_all(steps: &mut Steps) -> Result<(), Error> {
 }
 
 /// Builds the program and asks cargo where it put it: the target directory is a matter of configuration.
-fn build_program() -> Result<PathBuf, Error> {
+pub fn build_program() -> Result<PathBuf, Error> {
     let build = CommandLine::cargo(
         "build --release --package ringhold-server --locked --message-format json-render-diagnostics",
     );

@@ -46,6 +46,22 @@ pub fn ensure() -> Result<(), Error> {
     Ok(())
 }
 
+/// Brings what is missing of `packages` (commands and the packages of them) if that can be done here. What still
+/// is not here is said and no error: what can be compared is.
+pub fn offer(peers: &[(&'static str, &'static str)]) {
+    let tools: Vec<_> = peers.iter().map(|&(command, package)| Tool { command, package }).collect();
+    let absent = missing(&tools);
+    if !absent.is_empty() && may_install() {
+        let install = format!("install --yes --no-install-recommends {}", packages(&absent));
+        if let Err(error) = apt_get("update").and_then(|()| apt_get(&install)) {
+            println!("{error}");
+        }
+    }
+    for tool in missing(&tools) {
+        println!("not here, so not compared: {} (Debian package {})", tool.command, tool.package);
+    }
+}
+
 /// Where `command` is, if it is in one of the directories of `PATH`.
 pub fn find(command: &str) -> Option<PathBuf> {
     find_in(&std::env::var_os("PATH")?, command)

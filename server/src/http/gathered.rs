@@ -19,8 +19,8 @@ const MAX_BYTES: usize = 64 << 10;
 /// Writes from this size on are sent as they are: copying them would cost more than a system call.
 const DIRECT_BYTES: usize = 16 << 10;
 
-/// What an idle connection may keep for the next answers.
-const KEPT_BYTES: usize = 4 << 10;
+/// What an idle connection may keep for the next answers: enough for some tens of small ones.
+const KEPT_BYTES: usize = 16 << 10;
 
 /// How long, and for how many bytes, a client may go on sending on a connection that the node has ended.
 const LINGER: Duration = Duration::from_secs(1);

@@ -164,6 +164,14 @@ impl Guard {
         self.policy.load_full()
     }
 
+    /// Whether a request may go on that shows no member's token; if not, [`Guard::admit`] says why. A token is good for
+    /// one look only, so this does not look at any.
+    pub(super) fn admits_without_token(&self, origin: &Origin, head: &request::Parts) -> bool {
+        let policy = self.policy.load();
+        !head.headers.contains_key(TOKEN)
+            && policy.access.admit(origin.ip(), &head.headers, &head.method, origin.is_member()).is_ok()
+    }
+
     /// Whether a request may go on; if not, the answer.
     pub(super) fn admit(
         &self,

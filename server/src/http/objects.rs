@@ -5,7 +5,7 @@
 //! patch, then room.
 
 use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, HeaderName, HeaderValue};
-use http::{Method, Response, StatusCode, request};
+use http::{HeaderMap, Method, Response, StatusCode, request};
 use ringhold_ring::Key;
 
 use super::App;
@@ -21,6 +21,9 @@ const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, DELETE, P
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const PATCH_KINDS: HeaderValue = HeaderValue::from_static(PatchKind::ACCEPT_PATCH);
 
+/// Headers of an object that never expires. A map for more takes over a kibibyte, beyond what allocators keep at hand.
+const USUAL_HEADERS: usize = 6;
+
 /// Answers a request for the object whose key is the percent-encoded `raw_key`.
 pub(super) async fn answer(
     app: &App,
@@ -33,6 +36,20 @@ pub(super) async fn answer(
         return options();
     }
     carry_out(app, head, fields, raw_key, upload).await.unwrap_or_else(Problem::into_response)
+}
+
+/// Answers a sound request for an object that this node itself may read; nothing else, which [`answer`] is for.
+pub(super) fn read_here(
+    app: &App,
+    headers: &HeaderMap,
+    fields: &Fields<'_>,
+    method: &Method,
+    raw_key: &str,
+) -> Option<Response<Body>> {
+    let key = Key::from_path(raw_key).ok()?;
+    let conditions = fields.read_conditions(headers).ok()?;
+    let answer = app.objects.read_here(&key, &conditions, fields.forwarding().ok()?)?;
+    Some(response(app, fields, method, answer))
 }
 
 async fn carry_out(
@@ -189,7 +206,7 @@ fn put_content_range(response: &mut Response<Body>, range: std::fmt::Arguments<'
 }
 
 fn whole(app: &App, status: StatusCode, object: Object) -> Response<Body> {
-    let mut headers = http::HeaderMap::with_capacity(8);
+    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
     answer::put_content_type(&mut headers, &object.content_type);
     answer::put_version(&mut headers, &object, &app.clock);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));

@@ -5,9 +5,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use futures_util::future::{Either, ready};
 use http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode, Version, request};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
 
@@ -75,12 +76,32 @@ impl Exchange {
     + use<> {
         let exchange = Arc::clone(self);
         service_fn(move |request: Request<Incoming>| {
-            // Taken apart before the future is made: it is moved for each request, so it carries no more than it
-            // needs, and what is rare or long is boxed.
+            // Most requests read what is here, and a future is moved several times on its way to its first poll:
+            // those get none, the others a boxed one.
             let (head, incoming) = request.into_parts();
+            if let Some(response) = exchange.answer_at_once(&head, &incoming) {
+                return Either::Left(ready(Ok(response)));
+            }
             let exchange = Arc::clone(&exchange);
-            async move { Ok(exchange.answer(&head, incoming).await) }
+            Either::Right(Box::pin(async move { Ok(exchange.answer(&head, incoming).await) }))
         })
+    }
+
+    /// The answer to a sound read of an object that is here, by whoever may ask; all else is for
+    /// [`Exchange::answer`].
+    fn answer_at_once(&self, head: &request::Parts, incoming: &Incoming) -> Option<Response<Body>> {
+        let raw_key = head.uri.path().strip_prefix(OBJECTS)?;
+        if !matches!(head.method, Method::GET | Method::HEAD) || !incoming.is_end_stream() || self.is_last() {
+            return None;
+        }
+        let fields = Fields::of(&head.headers);
+        let is_sound = head.version != Version::HTTP_11 || fields.has_one_host();
+        if !is_sound || !self.app.guard.admits_without_token(&self.origin, head) {
+            return None;
+        }
+        let response = objects::read_here(&self.app, &head.headers, &fields, &head.method, raw_key)?;
+        let _in_service = self.activity.request_begins();
+        Some(if head.method == Method::HEAD { answer::without_body(response) } else { response })
     }
 
     async fn answer(&self, head: &request::Parts, incoming: Incoming) -> Response<Body> {

@@ -64,7 +64,11 @@ impl Owner {
         }
     }
 
-    fn get(&self, key: &Key<'_>, conditions: &Conditions) -> Result<Outcome, Refusal> {
+    /// Reads: the one operation that waits for nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::PreconditionFailed`]
+    pub fn get(&self, key: &Key<'_>, conditions: &Conditions) -> Result<Outcome, Refusal> {
         let found = self.store.get(key);
         match (conditions.check_read(found.as_ref().map(|object| object.version)), found) {
             (Verdict::Failed, _) => Err(Refusal::PreconditionFailed),
