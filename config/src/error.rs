@@ -152,8 +152,12 @@ fn nearest_key(key: &str) -> &'static str {
 
 /// The key of the environment or command line that looks most like `key`; listeners are one key there.
 pub(crate) fn nearest_text_key(key: &str) -> &'static str {
+    use crate::settings::LISTENER;
+    if key.split('.').next() == Some(LISTENER) {
+        return LISTENER;
+    }
     let keys = crate::settings::SETTINGS.iter().map(|setting| setting.key);
-    nearest(key, keys.chain([crate::settings::LISTENER])).unwrap_or_default()
+    nearest(key, keys.chain([LISTENER])).unwrap_or_default()
 }
 
 /// The one of `all` that looks most like `text`. The right key in the wrong section is as near as can be.

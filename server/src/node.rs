@@ -21,9 +21,9 @@ use crate::membership::Membership;
 use crate::owner::Owner;
 use crate::peer::{ClusterNameError, Identity, MemberState, Peers, Tcp, TlsConnect};
 use crate::routing::Objects;
+use crate::security::refusals::Refusals;
 use crate::status::Status;
 use crate::store::Store;
-use crate::telemetry::Gate;
 use protection::Protection;
 
 pub use protection::{ProtectionError, ReadConfig, Reload};
@@ -34,9 +34,6 @@ const EXPIRE_EVERY: Duration = Duration::from_millis(250);
 /// Streams that members may have open to this node: each needs one, and a few while it opens others anew.
 const STREAMS_OF_A_MEMBER: usize = 4;
 const MIN_MEMBER_STREAMS: usize = 64;
-
-/// A member that is configured wrongly comes back for ever, and so may anybody.
-static STREAM_ENDED: Gate = Gate::new();
 
 /// Why a node could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -229,9 +226,11 @@ fn accept_member(
         (objects.clone(), Arc::clone(identity), stop.clone(), tasks.clone());
     let max_streams = MIN_MEMBER_STREAMS.max(STREAMS_OF_A_MEMBER * config.cluster.members.len());
     let slots = Arc::new(Semaphore::new(max_streams));
+    // A member that is configured wrongly comes back for ever, and so may anybody.
+    let refusals = Arc::new(Refusals::default());
     Arc::new(move |accepted: AcceptedMember| {
         let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
-        let slots = Arc::clone(&slots);
+        let (slots, refusals) = (Arc::clone(&slots), Arc::clone(&refusals));
         tasks.spawn(async move {
             let now = identity.clock().now();
             let AcceptedMember { stream, channel, peer, place } = accepted;
@@ -240,12 +239,15 @@ fn accept_member(
                 drop(place);
                 slots.try_acquire_owned().ok()
             };
-            if let Err(error) =
-                crate::peer::serve(stream, objects, identity, channel.into(), admit, stop).await
-            {
-                match STREAM_ENDED.pass(now) {
-                    Some(more) => warn!(%peer, %error, more, "a member's stream ended"),
-                    None => debug!(%peer, %error, "a member's stream ended"),
+            let served = crate::peer::serve(stream, objects, identity, channel.into(), admit, stop).await;
+            match served {
+                Ok(()) => {}
+                // A process that ends, ends its streams as it may.
+                Err(error) if error.is_end_of_stream() => debug!(%peer, %error, "a member's stream ended"),
+                Err(error) => {
+                    if let Some(unlogged) = refusals.note(peer.ip(), now) {
+                        warn!(%peer, %error, unlogged, "a member's stream ended");
+                    }
                 }
             }
         });

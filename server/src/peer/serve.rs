@@ -109,6 +109,15 @@ pub enum ServeError {
     },
 }
 
+impl ServeError {
+    /// Whether the other side is just gone, as when its process was ended: nothing that anybody has to mend.
+    #[must_use]
+    pub fn is_end_of_stream(&self) -> bool {
+        let gone = [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset];
+        matches!(self, Self::Io { error, .. } if gone.contains(&error.kind()))
+    }
+}
+
 /// Serves a stream that came in over `channel` until the member ends it. When `shutdown` is cancelled the member is
 /// asked to end it, and what it has asked until then is still answered.
 ///
