@@ -168,7 +168,8 @@ impl Workshop {
         while !ends.load(Ordering::Relaxed) && !output.is_finished() {
             std::thread::sleep(POLL);
         }
-        let _ = kill_process(pid, Signal::INT);
+        // Not an interrupt: whoever started the tests in the background has had those ignored, here too.
+        let _ = kill_process(pid, Signal::TERM);
         said(output.join().expect("it does not panic").expect("it is our child"))
     }
 
