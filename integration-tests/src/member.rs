@@ -239,7 +239,9 @@ impl Member {
                 command.env_remove(variable);
             }
         }
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(stdout).stderr(log);
+        // A wrapper may leave the program behind when it is killed; the end of its standard input reaches both.
+        command.arg("--stop-at-stdin-end").args(&self.arguments);
+        command.stdin(Stdio::piped()).stdout(stdout).stderr(log);
         self.child = Some(command.spawn().expect("the program starts"));
     }
 
