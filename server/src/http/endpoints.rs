@@ -17,8 +17,7 @@ use super::problem::{Code, Problem};
 use super::report::{ClusterReport, Location};
 use super::{AcceptedMember, App};
 
-/// The protocol that `/internal/peer` upgrades to.
-pub const PEER_PROTOCOL: &str = "ringhold-peer/1";
+pub use crate::peer::PROTOCOL as PEER_PROTOCOL;
 
 pub(super) const HEALTHZ: &str = "/healthz";
 pub(super) const READYZ: &str = "/readyz";
