@@ -34,21 +34,25 @@
 
 mod digest;
 mod health;
+mod heartbeat;
 mod key;
 mod member;
 mod placement;
 mod ring;
 mod set;
+mod tenure;
 mod time;
 mod version;
 mod view;
 
 pub use digest::Digest;
 pub use health::{Health, HealthPolicy, MemberHealth, Probe, Readiness, Transition};
+pub use heartbeat::{Heartbeat, Incarnation, MemberState, Standing, Term};
 pub use key::{Key, KeyError};
 pub use member::{MemberAddress, MemberAddressError};
 pub use placement::{Placement, PlacementError, PreferenceList};
 pub use ring::{MAX_MEMBERS, MemberIndex, Ring, RingError, RingId};
+pub use tenure::{Mandate, Tenure};
 pub use time::{Timestamp, Ttl, TtlError};
 pub use version::{ClockSkew, EntityTagError, Version, VersionClock, WriterId};
 pub use view::{Lookup, Role, View};

@@ -89,14 +89,14 @@ impl Iterator for PreferenceList<'_> {
         }
         let member = match &mut self.rule {
             Rule::Modulo { value, taken } => {
-                let member = MemberIndex::new(taken.nth_absent(remainder(*value, self.left)));
-                taken.insert(member);
-                member
+                let place = taken.nth_absent(remainder(*value, self.left));
+                taken.insert(MemberIndex::new(place));
+                self.ring.at(place)
             }
             Rule::Rendezvous { scores, below } => {
                 let lower = scores.all(self.ring).map(|score| if score < *below { score } else { 0 });
                 *below = lower.fold(0, u64::max);
-                member_of(*below)
+                self.ring.at(place_of(*below))
             }
         };
         self.left -= 1;
@@ -121,11 +121,12 @@ pub(crate) fn first_among(ring: &Ring, digest: Digest, members: &MemberSet) -> O
         // are not in the set.
         Placement::Rendezvous => {
             let scores = Scores::of(digest);
-            let masked = scores.all(ring).enumerate().map(|(at, score)| (score, score & members.mask(at)));
+            let masks = ring.indices().iter().map(|member| members.mask(member.as_usize()));
+            let masked = scores.all(ring).zip(masks).map(|(score, mask)| (score, score & mask));
             let (first, found) = masked.fold((0, 0), |(a, b), (c, d)| (u64::max(a, c), u64::max(b, d)));
             let rank =
                 if first == found { 0 } else { scores.all(ring).filter(|score| *score > found).count() };
-            (found != 0).then(|| (rank, member_of(found)))
+            (found != 0).then(|| (rank, ring.at(place_of(found))))
         }
     }
 }
@@ -165,8 +166,8 @@ impl Scores {
     }
 }
 
-fn member_of(score: u64) -> MemberIndex {
-    MemberIndex::new((PLACE - (score & PLACE)) as usize)
+fn place_of(score: u64) -> usize {
+    (PLACE - (score & PLACE)) as usize
 }
 
 #[cfg(test)]

@@ -2,13 +2,18 @@
 //!
 //! It knows nothing of health and never changes; a new configuration makes a new ring. Invariant: members are
 //! sorted, distinct, 1 to [`MAX_MEMBERS`], and every key has 1 to that many home members.
+//!
+//! Members are known by their index in a roster: a sorted list that holds the ring's members and, while one ring
+//! takes another's place, those of the other ring too. So both rings speak of a member by the same index.
+
+use std::sync::Arc;
 
 use crate::{Digest, MemberAddress, Placement, PreferenceList};
 
 /// The most members a ring may have.
 pub const MAX_MEMBERS: usize = 1024;
 
-/// A member's place in the sorted member list of one [`Ring`].
+/// A member's place in the sorted list of all members that a node knows of: the roster of a [`Ring`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberIndex(u16);
 
@@ -59,7 +64,10 @@ impl std::fmt::Debug for RingId {
 /// configuration makes a new ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ring {
-    members: Vec<MemberAddress>,
+    /// The ring's members, and perhaps others.
+    roster: Arc<[MemberAddress]>,
+    /// The members in their order.
+    members: Vec<MemberIndex>,
     /// What stands for each member in rendezvous: the first eight bytes of the MD5 of its address.
     seeds: Vec<u64>,
     placement: Placement,
@@ -116,7 +124,37 @@ impl Ring {
         let names: Vec<_> = members.iter().map(ToString::to_string).collect();
         let seeds = names.iter().map(|name| first_word(name)).collect();
         let id = RingId(first_word(&format!("{}|{placement}|{replicas}", names.join(","))));
-        Ok(Self { members, seeds, placement, replicas, id })
+        let roster = members.into();
+        let members = (0..names.len()).map(MemberIndex::new).collect();
+        Ok(Self { roster, members, seeds, placement, replicas, id })
+    }
+
+    /// The same rings with one roster: an index of either means the same member in both.
+    ///
+    /// # Errors
+    /// [`RingError::TooManyMembers`] when together they have more than [`MAX_MEMBERS`].
+    pub fn joined(self, other: Self) -> Result<(Self, Self), RingError> {
+        let mut roster: Vec<_> = self.addresses().chain(other.addresses()).cloned().collect();
+        roster.sort_unstable();
+        roster.dedup();
+        if roster.len() > MAX_MEMBERS {
+            return Err(RingError::TooManyMembers(roster.len()));
+        }
+        let roster: Arc<[_]> = roster.into();
+        Ok((self.on(&roster), other.on(&roster)))
+    }
+
+    /// The same ring with no members but its own in the roster.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        let roster = self.addresses().cloned().collect();
+        self.on(&roster)
+    }
+
+    /// The same ring on another roster, which has all its members.
+    fn on(self, roster: &Arc<[MemberAddress]>) -> Self {
+        let places = self.addresses().filter_map(|address| roster.binary_search(address).ok());
+        Self { members: places.map(MemberIndex::new).collect(), roster: Arc::clone(roster), ..self }
     }
 
     /// How many members there are: 1 to [`MAX_MEMBERS`].
@@ -128,22 +166,47 @@ impl Ring {
 
     /// Every member, in order.
     pub fn members(&self) -> impl ExactSizeIterator<Item = (MemberIndex, &MemberAddress)> {
-        self.members.iter().enumerate().map(|(index, member)| (MemberIndex::new(index), member))
+        self.members.iter().map(|index| (*index, &self.roster[index.as_usize()]))
     }
 
-    /// The address of a member of this ring.
+    fn addresses(&self) -> impl Iterator<Item = &MemberAddress> {
+        self.members().map(|(_, address)| address)
+    }
+
+    /// Every address that has an index: this ring's members, and those of the ring it was joined with.
+    pub fn roster(&self) -> impl ExactSizeIterator<Item = (MemberIndex, &MemberAddress)> {
+        self.roster.iter().enumerate().map(|(index, address)| (MemberIndex::new(index), address))
+    }
+
+    /// The address with this index in the roster.
     ///
     /// # Panics
-    /// When the index comes from another, longer ring.
+    /// When the index comes from another, longer roster.
     #[must_use]
     pub fn address(&self, index: MemberIndex) -> &MemberAddress {
-        &self.members[index.as_usize()]
+        &self.roster[index.as_usize()]
     }
 
-    /// Where a member stands, if it is one.
+    /// The index of an address in the roster, if it is there.
     #[must_use]
     pub fn index_of(&self, address: &MemberAddress) -> Option<MemberIndex> {
-        self.members.binary_search(address).ok().map(MemberIndex::new)
+        self.roster.binary_search(address).ok().map(MemberIndex::new)
+    }
+
+    /// Whether this ring, and not just the roster, has the member.
+    #[must_use]
+    pub fn has(&self, member: MemberIndex) -> bool {
+        self.members.binary_search(&member).is_ok()
+    }
+
+    /// Which member stands at this place of the ring.
+    pub(crate) fn at(&self, place: usize) -> MemberIndex {
+        self.members[place]
+    }
+
+    /// The members' indices, in the order of the ring.
+    pub(crate) fn indices(&self) -> &[MemberIndex] {
+        &self.members
     }
 
     /// How keys are placed.

@@ -1,4 +1,5 @@
-//! The ring and the health of its members at one moment: an immutable answer to "who executes this?".
+//! The ring and the health of its members at one moment: an immutable answer to "who executes this, and who else
+//! keeps it?".
 //!
 //! Invariant: self is always addressable, so there is always somebody.
 
@@ -12,8 +13,11 @@ use crate::{Digest, Health, MemberIndex, Ring};
 #[derive(Clone, Debug)]
 pub struct View {
     ring: Arc<Ring>,
+    other: Option<Arc<Ring>>,
     me: MemberIndex,
     addressable: MemberSet,
+    receiving: MemberSet,
+    leaving: bool,
 }
 
 /// In what capacity a member executes a request.
@@ -35,25 +39,51 @@ pub struct Lookup {
 }
 
 impl View {
-    /// Every member of `ring` addressable.
+    /// Every member of `ring` addressable, and taking copies.
     #[must_use]
     pub fn all_online(ring: Arc<Ring>, me: MemberIndex) -> Self {
-        let addressable = ring.members().map(|(index, _)| index).collect();
-        Self { ring, me, addressable }
+        let addressable: MemberSet = ring.roster().map(|(index, _)| index).collect();
+        Self { ring, other: None, me, addressable, receiving: addressable, leaving: false }
     }
 
-    /// Self, and whoever `health` has online.
+    /// Self, and whoever `health` has online; the same members take copies.
     #[must_use]
     pub fn new(ring: Arc<Ring>, me: MemberIndex, health: &Health) -> Self {
-        let online = ring.members().map(|(index, _)| index).filter(|index| health.is_online(*index));
-        let addressable = online.chain([me]).collect();
-        Self { ring, me, addressable }
+        let online = ring.roster().map(|(index, _)| index).filter(|index| health.is_online(*index));
+        let addressable: MemberSet = online.chain([me]).collect();
+        Self { ring, other: None, me, addressable, receiving: addressable, leaving: false }
     }
 
-    /// The ring this is a view of.
+    /// The same while `other` (on the same roster) is on its way in or out: its home members keep copies too.
+    #[must_use]
+    pub fn beside(self, other: Option<Arc<Ring>>) -> Self {
+        Self { other, ..self }
+    }
+
+    /// The same with `members` taking copies besides those that are addressable: those that are being handed what
+    /// they have missed.
+    #[must_use]
+    pub fn receiving(mut self, members: impl IntoIterator<Item = MemberIndex>) -> Self {
+        members.into_iter().for_each(|member| self.receiving.insert(member));
+        self
+    }
+
+    /// The same with this member on its way out: others keep what it keeps, as if it were gone.
+    #[must_use]
+    pub fn leaving(self) -> Self {
+        Self { leaving: true, ..self }
+    }
+
+    /// The ring by which requests are sent to members.
     #[must_use]
     pub fn ring(&self) -> &Arc<Ring> {
         &self.ring
+    }
+
+    /// The ring that is on its way in or out, while one is.
+    #[must_use]
+    pub fn other(&self) -> Option<&Arc<Ring>> {
+        self.other.as_ref()
     }
 
     /// This member.
@@ -68,6 +98,18 @@ impl View {
         self.addressable.contains(member)
     }
 
+    /// Whether new writes are copied to `member` where it is a home member.
+    #[must_use]
+    pub const fn is_receiving(&self, member: MemberIndex) -> bool {
+        self.receiving.contains(member)
+    }
+
+    /// How many members of the ring are addressable, self included.
+    #[must_use]
+    pub fn addressable(&self) -> usize {
+        self.ring.indices().iter().filter(|member| self.is_addressable(**member)).count()
+    }
+
     /// Who executes requests for `digest` now.
     ///
     /// In a ring of 200 this takes 40 ns with modulo and 450 ns with rendezvous, 100 ns and 650 ns with half of the
@@ -75,9 +117,25 @@ impl View {
     /// half of the list on average, 5 microseconds; rendezvous takes 750 ns.
     #[must_use]
     pub fn lookup(&self, digest: Digest) -> Lookup {
-        // Self is addressable, so something is found.
-        let (rank, member) = first_among(&self.ring, digest, &self.addressable).unwrap_or((0, self.me));
+        // Self is addressable, so something is found, unless self is not in this ring and nobody of it is there.
+        let nobody = (self.ring.len(), self.me);
+        let (rank, member) = first_among(&self.ring, digest, &self.addressable).unwrap_or(nobody);
         Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } }
+    }
+
+    /// Who executes them in place of self: the next addressable member after it in the preference list, or the first
+    /// if self is not in it.
+    #[must_use]
+    pub fn next_after_self(&self, digest: Digest) -> Option<MemberIndex> {
+        let list = self.ring.preference_list(digest);
+        let behind = if self.ring.has(self.me) {
+            let mut list = list;
+            let _ = list.find(|member| *member == self.me);
+            list
+        } else {
+            list
+        };
+        behind.into_iter().find(|member| *member != self.me && self.is_addressable(*member))
     }
 
     /// The home members of `digest`, whatever their health.
@@ -85,16 +143,62 @@ impl View {
         self.ring.preference_list(digest).take(self.ring.replicas())
     }
 
-    /// Whether `member` is a home member of `digest`.
+    /// Whether `member` is a home member of `digest`, in either ring.
     #[must_use]
     pub fn is_home(&self, digest: Digest, member: MemberIndex) -> bool {
-        self.homes(digest).any(|home| home == member)
+        self.rings().any(|ring| ring.preference_list(digest).take(ring.replicas()).any(|home| home == member))
     }
 
-    /// Who would execute in place of home members, in order: the addressable rest of the preference list.
-    pub fn stand_ins(&self, digest: Digest) -> impl Iterator<Item = MemberIndex> {
-        let rest = self.ring.preference_list(digest).skip(self.ring.replicas());
-        rest.filter(|member| self.is_addressable(*member))
+    /// Who else is to keep what is stored under `digest`, whatever their health: the home members in both rings, and
+    /// when self leaves, who is a home member without it.
+    #[must_use]
+    pub fn keepers(&self, digest: Digest) -> Vec<MemberIndex> {
+        let mut keepers = Vec::new();
+        for ring in self.rings() {
+            let stays = |member: &MemberIndex| *member != self.me && self.is_addressable(*member);
+            let homes = ring.preference_list(digest).take(ring.replicas());
+            add(&mut keepers, homes.filter(|home| *home != self.me));
+            if self.leaving {
+                add(&mut keepers, ring.preference_list(digest).filter(stays).take(ring.replicas()));
+            }
+        }
+        keepers
+    }
+
+    /// To whom self copies a new write: the other keepers that take copies, and in place of those that do not, the
+    /// next in the preference list, so that as many members hold it as there are home members.
+    #[must_use]
+    pub fn receivers(&self, digest: Digest) -> Vec<MemberIndex> {
+        let mut receivers = Vec::new();
+        for ring in self.rings() {
+            let list = || ring.preference_list(digest);
+            let takes = |member: &MemberIndex| *member != self.me && self.is_receiving(*member);
+            let homes: Vec<_> = list().take(ring.replicas()).filter(takes).collect();
+            let held = homes.len() + usize::from(!self.leaving);
+            let missing = ring.replicas().saturating_sub(held);
+            let stands_in = |member: &MemberIndex| {
+                *member != self.me && self.is_addressable(*member) && !homes.contains(member)
+            };
+            let stand_ins: Vec<_> = match missing {
+                0 => Vec::new(),
+                _ => list().skip(ring.replicas()).filter(stands_in).take(missing).collect(),
+            };
+            add(&mut receivers, homes.into_iter().chain(stand_ins));
+        }
+        receivers
+    }
+
+    fn rings(&self) -> impl Iterator<Item = &Arc<Ring>> {
+        std::iter::once(&self.ring).chain(&self.other)
+    }
+}
+
+/// Appends what is not there yet.
+fn add(to: &mut Vec<MemberIndex>, members: impl IntoIterator<Item = MemberIndex>) {
+    for member in members {
+        if !to.contains(&member) {
+            to.push(member);
+        }
     }
 }
 

@@ -1,0 +1,270 @@
+//! Whether this member may act as owner: a state machine without clock or network, fed with what other members say.
+//!
+//! A member that starts, or that others have taken out, takes copies but must not answer for its keys: others have
+//! newer ones, and one of them answers instead. It acts once everybody it can reach has handed it what it missed and
+//! sends it requests again. From then on it acts until it must assume that others took its place:
+//!
+//! - it finds that it was stopped for a while ([`Tenure::stalled`]), and somebody took it out meanwhile;
+//! - more than half of the members that it can reach, itself included, say that they took it out.
+//!
+//! Then it begins a new incarnation. Invariant: with no partition, whoever acts for a key is the only one: a member
+//! acts only after all who could have acted in its place have said that they send it its requests.
+
+use std::time::Duration;
+
+use crate::{Heartbeat, Incarnation, MemberIndex, MemberState, Standing, Term, Timestamp};
+
+/// What this member may do with requests for keys whose first addressable member it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mandate {
+    /// Execute them.
+    Acting,
+    /// Let them wait: it was stopped, and asks others whether they took its place.
+    Doubting,
+    /// Pass them to the next in the preference list.
+    Passive,
+}
+
+/// The state of this member.
+#[derive(Clone, Debug)]
+pub struct Tenure {
+    me: MemberIndex,
+    incarnation: Incarnation,
+    term: u32,
+    phase: Phase,
+    patience: Duration,
+    peers: Vec<Peer>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Starting,
+    /// Others hand it what it lacks.
+    Syncing {
+        since: Timestamp,
+    },
+    /// It has everything; others begin to send it requests.
+    Granted {
+        since: Timestamp,
+    },
+    Acting,
+    Doubting,
+    /// It acts, and hands its objects to others.
+    Leaving,
+    Left,
+}
+
+/// What another member last said.
+#[derive(Clone, Copy, Debug, Default)]
+struct Peer {
+    /// Whether it answered the last time that one of the two tried.
+    reachable: bool,
+    said: Option<Said>,
+    /// Whether that was after this member last began to doubt.
+    fresh: bool,
+    /// How often it had found this member damaged when this member began to act.
+    damages: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    state: MemberState,
+    knows: Option<Incarnation>,
+    sees: Standing,
+    damages: u32,
+    handed: bool,
+}
+
+impl Tenure {
+    /// A member that has just started, on a roster of `members`. It waits at most `patience` to be handed what it
+    /// lacks, and then once more for requests.
+    #[must_use]
+    pub fn new(members: usize, me: MemberIndex, incarnation: Incarnation, patience: Duration) -> Self {
+        let peers = vec![Peer::default(); members];
+        Self { me, incarnation, term: 0, phase: Phase::Starting, patience, peers }
+    }
+
+    /// The same on another roster, where `from` tells where each of its `members` was before.
+    #[must_use]
+    pub fn on(
+        &self,
+        members: usize,
+        me: MemberIndex,
+        from: impl Fn(MemberIndex) -> Option<MemberIndex>,
+    ) -> Self {
+        let peer = |at| from(MemberIndex::new(at)).map(|old| self.peers[old.as_usize()]).unwrap_or_default();
+        Self { me, peers: (0..members).map(peer).collect(), ..self.clone() }
+    }
+
+    /// Which start of this member it is.
+    #[must_use]
+    pub const fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The present stretch of it.
+    #[must_use]
+    pub const fn term(&self) -> Term {
+        Term { incarnation: self.incarnation, number: self.term }
+    }
+
+    /// What this member tells others that it is.
+    #[must_use]
+    pub const fn state(&self) -> MemberState {
+        match self.phase {
+            Phase::Starting => MemberState::Starting,
+            Phase::Syncing { .. } => MemberState::Syncing,
+            Phase::Granted { .. } | Phase::Acting | Phase::Doubting | Phase::Leaving => MemberState::Ready,
+            Phase::Left => MemberState::Draining,
+        }
+    }
+
+    /// What it may do with requests.
+    #[must_use]
+    pub const fn mandate(&self) -> Mandate {
+        match self.phase {
+            Phase::Acting | Phase::Leaving => Mandate::Acting,
+            Phase::Doubting => Mandate::Doubting,
+            Phase::Starting | Phase::Syncing { .. } | Phase::Granted { .. } | Phase::Left => Mandate::Passive,
+        }
+    }
+
+    /// Whether it is on its way out, or has left.
+    #[must_use]
+    pub const fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Leaving | Phase::Left)
+    }
+
+    /// Every other member has answered once, or failed to.
+    pub fn introduced(&mut self, now: Timestamp) {
+        if self.phase == Phase::Starting {
+            self.enter(Phase::Syncing { since: now });
+            self.settle(now);
+        }
+    }
+
+    /// Another member has said this, asked or unasked.
+    pub fn heard(&mut self, from: MemberIndex, beat: &Heartbeat, now: Timestamp) {
+        let Heartbeat { state, knows, sees, damages, handed, .. } = *beat;
+        let peer = &mut self.peers[from.as_usize()];
+        let said = Some(Said { state, knows, sees, damages, handed });
+        *peer = Peer { reachable: true, said, fresh: true, ..*peer };
+        self.settle(now);
+    }
+
+    /// Another member did not answer.
+    pub fn lost(&mut self, member: MemberIndex, now: Timestamp) {
+        self.peers[member.as_usize()].reachable = false;
+        self.settle(now);
+    }
+
+    /// This process did not run for so long that others may have taken its place.
+    pub fn stalled(&mut self, now: Timestamp) {
+        self.peers.iter_mut().for_each(|peer| peer.fresh = false);
+        if self.phase == Phase::Acting {
+            self.enter(Phase::Doubting);
+            self.settle(now);
+        }
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.settle(now);
+    }
+
+    /// Begins to leave: it goes on acting while its objects are handed to others.
+    pub fn leave(&mut self) {
+        if matches!(self.phase, Phase::Acting | Phase::Doubting) {
+            self.enter(Phase::Leaving);
+        } else if self.phase != Phase::Leaving {
+            self.enter(Phase::Left);
+        }
+    }
+
+    /// Its objects are with others, who may act in its place from now on.
+    pub fn left(&mut self) {
+        if self.phase != Phase::Left {
+            self.enter(Phase::Left);
+        }
+    }
+
+    /// Draws the conclusions from what is known; each step may allow the next.
+    fn settle(&mut self, now: Timestamp) {
+        loop {
+            let next = match self.phase {
+                Phase::Syncing { since } if self.is_handed_all() || now.since(since) >= self.patience => {
+                    Phase::Granted { since: now }
+                }
+                Phase::Granted { since } if self.is_seen_by_all() || now.since(since) >= self.patience => {
+                    self.peers.iter_mut().for_each(Peer::begin);
+                    Phase::Acting
+                }
+                Phase::Doubting if self.replaced().next().is_some() => self.reincarnate(now),
+                Phase::Doubting if self.reachable().all(|peer| peer.fresh) => Phase::Acting,
+                Phase::Acting if 2 * self.replaced().count() > self.reachable().count() + 1 => {
+                    self.reincarnate(now)
+                }
+                _ => return,
+            };
+            self.enter(next);
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.term = self.term.wrapping_add(1);
+    }
+
+    fn reincarnate(&mut self, now: Timestamp) -> Phase {
+        self.incarnation = self.incarnation.next();
+        self.term = 0;
+        Phase::Syncing { since: now }
+    }
+
+    fn reachable(&self) -> impl Iterator<Item = &Peer> {
+        let me = self.me.as_usize();
+        self.peers
+            .iter()
+            .enumerate()
+            .filter(move |(at, peer)| *at != me && peer.reachable)
+            .map(|(_, peer)| peer)
+    }
+
+    /// Those who speak of this incarnation; others have not heard of it yet.
+    fn informed(&self) -> impl Iterator<Item = (&Peer, Option<&Said>)> {
+        let incarnation = Some(self.incarnation);
+        self.reachable().map(move |peer| (peer, peer.said.as_ref().filter(|said| said.knows == incarnation)))
+    }
+
+    fn is_handed_all(&self) -> bool {
+        self.informed().all(|(peer, said)| peer.has_nothing() || said.is_some_and(|said| said.handed))
+    }
+
+    fn is_seen_by_all(&self) -> bool {
+        let sees = |said: &Said| said.sees == Standing::Online;
+        self.informed().all(|(peer, said)| peer.has_nothing() || said.is_some_and(sees))
+    }
+
+    /// Those who took this incarnation out since it began to act.
+    fn replaced(&self) -> impl Iterator<Item = &Peer> {
+        let took_out =
+            |peer: &Peer, said: &Said| said.sees == Standing::Offline && said.damages != peer.damages;
+        self.informed()
+            .filter(move |(peer, said)| said.is_some_and(|said| took_out(peer, said)))
+            .map(|(peer, _)| peer)
+    }
+}
+
+impl Peer {
+    fn begin(&mut self) {
+        self.damages = self.said.map_or(0, |said| said.damages);
+    }
+
+    /// Whether it neither acts in anybody's place nor sends anybody requests: it has just started, or has left.
+    fn has_nothing(&self) -> bool {
+        self.said.is_some_and(|said| matches!(said.state, MemberState::Starting | MemberState::Draining))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+use super::*;
+use crate::RingId;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const FIRST: Incarnation = Incarnation::new(7);
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(1_790_000_000_000 + millis)
+}
+
+fn member(place: usize) -> MemberIndex {
+    MemberIndex::new(place)
+}
+
+fn beat(tenure: &Tenure, sees: Standing, damages: u32, handed: bool) -> Heartbeat {
+    Heartbeat {
+        incarnation: Incarnation::new(99),
+        state: MemberState::Ready,
+        ring: RingId::from_u64(1),
+        target: None,
+        prepared: false,
+        knows: Some(tenure.incarnation()),
+        sees,
+        damages,
+        handed,
+    }
+}
+
+/// Member 0 of three, just started.
+fn started() -> Tenure {
+    Tenure::new(3, member(0), FIRST, PATIENCE)
+}
+
+fn hear(tenure: &mut Tenure, from: usize, sees: Standing, damages: u32, handed: bool) {
+    let beat = beat(tenure, sees, damages, handed);
+    tenure.heard(member(from), &beat, at(0));
+}
+
+fn acting() -> Tenure {
+    let mut tenure = started();
+    tenure.introduced(at(0));
+    for peer in [1, 2] {
+        hear(&mut tenure, peer, Standing::Online, 0, true);
+    }
+    assert_eq!(tenure.mandate(), Mandate::Acting);
+    tenure
+}
+
+#[test]
+fn a_member_that_reaches_nobody_acts_as_soon_as_it_knows_that() {
+    let mut tenure = started();
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Starting, Mandate::Passive));
+    tenure.introduced(at(0));
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Ready, Mandate::Acting));
+}
+
+#[test]
+fn a_member_syncs_until_everybody_it_reaches_has_handed_it_everything() {
+    let mut tenure = started();
+    hear(&mut tenure, 1, Standing::Unmet, 0, false);
+    hear(&mut tenure, 2, Standing::Unmet, 0, true);
+    tenure.introduced(at(0));
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Syncing, Mandate::Passive));
+    hear(&mut tenure, 1, Standing::Unmet, 0, true);
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Ready, Mandate::Passive));
+}
+
+#[test]
+fn it_acts_once_everybody_it_reaches_sends_it_requests() {
+    let mut tenure = started();
+    hear(&mut tenure, 1, Standing::Online, 0, true);
+    hear(&mut tenure, 2, Standing::Offline, 1, true);
+    tenure.introduced(at(0));
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Ready, Mandate::Passive));
+    hear(&mut tenure, 2, Standing::Online, 1, true);
+    assert_eq!(tenure.mandate(), Mandate::Acting);
+}
+
+#[test]
+fn what_is_said_of_another_incarnation_counts_for_nothing() {
+    let mut tenure = started();
+    let beat = Heartbeat { knows: Some(Incarnation::new(6)), ..beat(&tenure, Standing::Online, 0, true) };
+    tenure.heard(member(1), &beat, at(0));
+    tenure.introduced(at(0));
+    assert_eq!(tenure.state(), MemberState::Syncing);
+}
+
+#[test]
+fn it_does_not_wait_for_ever() {
+    let mut tenure = started();
+    hear(&mut tenure, 1, Standing::Unmet, 0, false);
+    tenure.introduced(at(0));
+    tenure.tick(at(29_999));
+    assert_eq!(tenure.state(), MemberState::Syncing);
+    tenure.tick(at(30_000));
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Ready, Mandate::Passive));
+    tenure.tick(at(60_000));
+    assert_eq!(tenure.mandate(), Mandate::Acting);
+}
+
+#[test]
+fn a_member_that_was_stopped_asks_everybody_before_it_goes_on() {
+    let mut tenure = acting();
+    let term = tenure.term();
+    tenure.stalled(at(0));
+    assert_eq!(tenure.mandate(), Mandate::Doubting);
+    hear(&mut tenure, 1, Standing::Online, 0, true);
+    assert_eq!(tenure.mandate(), Mandate::Doubting);
+    hear(&mut tenure, 2, Standing::Online, 0, true);
+    assert_eq!(tenure.mandate(), Mandate::Acting);
+    assert!(term.is_before(tenure.term()));
+    assert_eq!(tenure.incarnation(), FIRST);
+}
+
+#[test]
+fn a_member_that_was_stopped_and_taken_out_begins_anew() {
+    let mut tenure = acting();
+    tenure.stalled(at(0));
+    hear(&mut tenure, 1, Standing::Offline, 1, true);
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Syncing, Mandate::Passive));
+    assert_eq!(tenure.incarnation(), FIRST.next());
+}
+
+#[test]
+fn a_member_that_was_stopped_does_not_wait_for_those_it_no_longer_reaches() {
+    let mut tenure = acting();
+    tenure.stalled(at(0));
+    hear(&mut tenure, 1, Standing::Online, 0, true);
+    tenure.lost(member(2), at(0));
+    assert_eq!(tenure.mandate(), Mandate::Acting);
+}
+
+#[test]
+fn one_of_three_that_cannot_reach_it_does_not_end_its_tenure_but_two_do() {
+    let mut tenure = acting();
+    hear(&mut tenure, 1, Standing::Offline, 1, true);
+    assert_eq!(tenure.mandate(), Mandate::Acting);
+    hear(&mut tenure, 2, Standing::Offline, 1, true);
+    assert_eq!((tenure.state(), tenure.incarnation()), (MemberState::Syncing, FIRST.next()));
+}
+
+#[test]
+fn a_member_that_leaves_acts_until_it_has_left() {
+    let mut tenure = acting();
+    tenure.leave();
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Ready, Mandate::Acting));
+    tenure.left();
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Draining, Mandate::Passive));
+}
