@@ -20,6 +20,55 @@ pub struct Object {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What a member keeps under a key: an object, or the memory of one that was deleted or has expired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// An object.
+    Object(Object),
+    /// What keeps older versions from coming back.
+    Tombstone {
+        /// Which write deleted the object; of an expired one, which wrote it.
+        version: Version,
+        /// When it may be forgotten.
+        expires_at: Timestamp,
+    },
+}
+
+impl Record {
+    /// Which write it is from: of two records the one with the higher version wins, everywhere.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        match self {
+            Self::Object(object) => object.version,
+            Self::Tombstone { version, .. } => *version,
+        }
+    }
+}
+
+/// What a repeat of an operation is recognised by: the MD5 of the client's `Idempotency-Key`, or a random number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OperationId(u128);
+
+impl OperationId {
+    /// The id of the operation that a client calls `name`.
+    #[must_use]
+    pub fn of(name: &[u8]) -> Self {
+        Self(u128::from_be_bytes(*ringhold_ring::Digest::of(name).as_bytes()))
+    }
+
+    /// The id as a number, as it travels between members.
+    #[must_use]
+    pub const fn as_u128(self) -> u128 {
+        self.0
+    }
+
+    /// An id that another member sent, or a random one.
+    #[must_use]
+    pub const fn from_u128(id: u128) -> Self {
+        Self(id)
+    }
+}
+
 /// A media type as a client gave it: 1 to 255 visible ASCII characters and blanks, kept as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ContentType {
@@ -119,6 +168,12 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub const fn is_read(&self) -> bool {
+        matches!(self, Self::Get { .. })
+    }
+
     /// Whether running it twice leaves the same as running it once: no patch, no condition on a write.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
@@ -208,6 +263,28 @@ pub enum Refusal {
     /// The member that may have executed it did not answer, and running it again could run it twice.
     #[error("the outcome is unknown: {0}; read the object to see")]
     OutcomeUnknown(String),
+    /// Fewer members than `cluster.min_copies` hold the write. Some may: it may come to light later.
+    #[error(
+        "only {held} of the {wanted} members that must hold it have the write; the outcome is unknown, and repeating \
+         the request is safe"
+    )]
+    TooFewCopies {
+        /// How many hold it.
+        held: usize,
+        /// `cluster.min_copies`
+        wanted: usize,
+    },
+    /// `cluster.majority_guard` is on, and most members cannot be reached.
+    #[error("this node reaches only {reached} of {members} members; try another node")]
+    NoMajority {
+        /// Members that are online as it sees them, itself included.
+        reached: usize,
+        /// Members of the ring.
+        members: usize,
+    },
+    /// Nothing was executed: who would do it could not be reached in time.
+    #[error("nothing was done: {0}; try again")]
+    Unavailable(String),
 }
 
 /// An operation's result, who executed it, and how it got there.
@@ -252,4 +329,22 @@ pub enum Forwarding {
     Allowed,
     /// Not at all: it is executed on the local store.
     Disallowed,
+}
+
+/// How a client wants its operation handled, besides what it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whether it may be sent on.
+    pub forwarding: Forwarding,
+    /// Any home member may answer, though its copy may be older than the owner's (`Cache-Control: max-stale`). Reads
+    /// only.
+    pub any_copy: bool,
+    /// What a repeat of it is recognised by (`Idempotency-Key`).
+    pub id: Option<OperationId>,
+}
+
+impl From<Forwarding> for Delivery {
+    fn from(forwarding: Forwarding) -> Self {
+        Self { forwarding, ..Self::default() }
+    }
 }

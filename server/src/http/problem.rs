@@ -86,6 +86,12 @@ codes! {
         "ask another node, or wait";
     Overloaded, 503, "overloaded", "The node has no room for the request now",
         "the node's memory for request bodies is in use; retry after the seconds in Retry-After";
+    Unavailable, 503, "unavailable", "Who would execute the request could not be reached in time",
+        "nothing was done; try again, here or at another node";
+    NoMajority, 503, "no-majority", "The node reaches too few members",
+        "cluster.majority_guard keeps a node that does not reach most members from diverging; try another node";
+    TooFewCopies, 503, "too-few-copies", "Too few members hold the write",
+        "fewer members than cluster.min_copies hold it; the outcome is unknown, and repeating the request is safe";
     OutcomeUnknown, 503, "outcome-unknown", "The outcome is unknown",
         "the request may or may not have been carried out; read the object to see";
     StoreFull, 507, "store-full", "The store is full",
@@ -204,6 +210,9 @@ impl From<Refusal> for Problem {
             Refusal::MalformedPatch(_) => Code::MalformedPatch,
             Refusal::PatchConflict(_) => Code::PatchConflict,
             Refusal::OutcomeUnknown(_) => Code::OutcomeUnknown,
+            Refusal::TooFewCopies { .. } => Code::TooFewCopies,
+            Refusal::NoMajority { .. } => Code::NoMajority,
+            Refusal::Unavailable(_) => Code::Unavailable,
         };
         Self::because(code, refusal)
     }

@@ -162,7 +162,10 @@ fn refused(refusal: &Refusal) -> Response<Body> {
         Refusal::MalformedPatch(_) | Refusal::PatchConflict(_) => answer::bare(StatusCode::BAD_REQUEST),
         Refusal::PreconditionFailed => answer::bare(StatusCode::PRECONDITION_FAILED),
         Refusal::StoreFull => answer::bare(StatusCode::INSUFFICIENT_STORAGE),
-        Refusal::OutcomeUnknown(_) => answer::bare(StatusCode::SERVICE_UNAVAILABLE),
+        Refusal::OutcomeUnknown(_)
+        | Refusal::TooFewCopies { .. }
+        | Refusal::NoMajority { .. }
+        | Refusal::Unavailable(_) => answer::bare(StatusCode::SERVICE_UNAVAILABLE),
     }
 }
 

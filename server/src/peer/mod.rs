@@ -23,6 +23,7 @@ mod hello;
 mod identity;
 mod macs;
 pub mod message;
+pub mod network;
 mod outbox;
 mod plain_http;
 mod pool;

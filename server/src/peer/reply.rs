@@ -30,6 +30,9 @@ const STORE_FULL: u8 = 0x83;
 const MALFORMED_PATCH: u8 = 0x84;
 const PATCH_CONFLICT: u8 = 0x85;
 const OUTCOME_UNKNOWN: u8 = 0x86;
+const UNAVAILABLE: u8 = 0x87;
+const TOO_FEW_COPIES: u8 = 0x88;
+const NO_MAJORITY: u8 = 0x89;
 const STALE: u8 = 0xc0;
 const FAILED: u8 = 0xc1;
 
@@ -72,6 +75,9 @@ pub fn encode(to: &mut Vec<u8>, reply: &Reply, now: Timestamp) -> Option<Bytes> 
         Err(Refusal::MalformedPatch(text)) => put_text(to, MALFORMED_PATCH, text),
         Err(Refusal::PatchConflict(text)) => put_text(to, PATCH_CONFLICT, text),
         Err(Refusal::OutcomeUnknown(text)) => put_text(to, OUTCOME_UNKNOWN, text),
+        Err(Refusal::Unavailable(text)) => put_text(to, UNAVAILABLE, text),
+        Err(Refusal::TooFewCopies { held, wanted }) => put_counts(to, TOO_FEW_COPIES, *held, *wanted),
+        Err(Refusal::NoMajority { reached, members }) => put_counts(to, NO_MAJORITY, *reached, *members),
     }
 }
 
@@ -104,6 +110,15 @@ pub fn decode(payload: &[u8], max_value_bytes: usize, now: Timestamp) -> Result<
         MALFORMED_PATCH => Err(Refusal::MalformedPatch(take_text(&mut fields)?)),
         PATCH_CONFLICT => Err(Refusal::PatchConflict(take_text(&mut fields)?)),
         OUTCOME_UNKNOWN => Err(Refusal::OutcomeUnknown(take_text(&mut fields)?)),
+        UNAVAILABLE => Err(Refusal::Unavailable(take_text(&mut fields)?)),
+        TOO_FEW_COPIES => {
+            let (held, wanted) = take_counts(&mut fields)?;
+            Err(Refusal::TooFewCopies { held, wanted })
+        }
+        NO_MAJORITY => {
+            let (reached, members) = take_counts(&mut fields)?;
+            Err(Refusal::NoMajority { reached, members })
+        }
         _ => return Err(Violation::Malformed("ANSWER code")),
     };
     fields.end()?;
@@ -151,6 +166,18 @@ fn take_text(fields: &mut Fields<'_>) -> Result<String, Violation> {
     }
     let text = std::str::from_utf8(fields.take(length)?).map_err(fields.malformed())?;
     Ok(text.into())
+}
+
+fn put_counts(to: &mut Vec<u8>, code: u8, one: usize, other: usize) -> Option<Bytes> {
+    to.push(code);
+    for count in [one, other] {
+        to.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
+    }
+    None
+}
+
+fn take_counts(fields: &mut Fields<'_>) -> Result<(usize, usize), Violation> {
+    Ok((fields.u32()? as usize, fields.u32()? as usize))
 }
 
 fn put_version(to: &mut Vec<u8>, code: u8, version: Version) -> Option<Bytes> {
