@@ -34,6 +34,7 @@ fn started() -> Tenure {
 fn hear(tenure: &mut Tenure, from: usize, sees: Standing, damages: u32, handed: bool) {
     let beat = beat(tenure, sees, damages, handed);
     tenure.heard(member(from), &beat, at(0));
+    tenure.confirmed(member(from), at(0));
 }
 
 fn acting() -> Tenure {
