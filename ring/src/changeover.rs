@@ -143,7 +143,7 @@ impl Changeover {
             Beside::Nothing => None,
             Beside::Target { ring, prepared } => {
                 let everybody = || self.all(&counts, |seen| uses(seen) || is_prepared(seen));
-                if !self.peers.iter().any(uses) && !(*prepared && everybody()) {
+                if !(self.peers.iter().any(uses) || *prepared && everybody()) {
                     return None;
                 }
                 let target = Arc::clone(ring);

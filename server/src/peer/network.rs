@@ -97,8 +97,8 @@ pub enum Ask {
         /// 0 to [`MAX_SUM_BITS`].
         bits: u8,
     },
-    /// By which ring do you send requests?
-    Ring,
+    /// Which ring is it that you call this?
+    Ring(RingId),
 }
 
 /// The most keys in an offer.
