@@ -261,7 +261,7 @@ async fn expire_forever(objects: Objects) {
         ticks.tick().await;
         let objects = objects.clone();
         // Off the runtime's workers: a million objects may expire in one tick.
-        let _ = tokio::task::spawn_blocking(move || objects.owner().store().expire()).await;
+        let _ = tokio::task::spawn_blocking(move || objects.owner().store().expire(None)).await;
     }
 }
 

@@ -87,7 +87,7 @@ pub struct StoreReport {
 
 impl From<crate::store::Usage> for StoreReport {
     fn from(usage: crate::store::Usage) -> Self {
-        let crate::store::Usage { objects, bytes, max_bytes, evicted, expired } = usage;
+        let crate::store::Usage { objects, tombstones: _, bytes, max_bytes, evicted, expired } = usage;
         Self { objects, bytes, max_bytes, evicted, expired }
     }
 }

@@ -7,12 +7,13 @@ use ringhold_config::Store as Settings;
 use ringhold_ring::{Key, MemberAddress, Timestamp, Ttl, VersionClock, WriterId};
 
 use crate::clock::Clock;
-use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal};
+use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Record, Refusal};
 use crate::patch::{self, PatchError, Patched};
-use crate::store::{Full, Put, Store};
+use crate::store::{Applied, Full, Room, Store};
 use conditions::Verdict;
 
 mod order;
+pub mod repeats;
 
 /// Executes operations on the local store, one write at a time for each key.
 #[derive(Debug)]
@@ -95,9 +96,9 @@ impl Owner {
         let now = self.clock.now();
         let version = self.versions.next(now);
         let expires_at = self.expiry(ttl, now);
-        match self.store.put(key, Object { value, content_type, version, expires_at })? {
-            Put::Created => Ok(Outcome::Created(version)),
-            Put::Replaced => Ok(Outcome::Replaced(version)),
+        match self.write(key, Object { value, content_type, version, expires_at })? {
+            Applied::Replaced => Ok(Outcome::Replaced(version)),
+            _ => Ok(Outcome::Created(version)),
         }
     }
 
@@ -105,7 +106,9 @@ impl Owner {
         if !conditions.is_empty() && !conditions.hold_for_write(self.store.version(key)) {
             return Err(Refusal::PreconditionFailed);
         }
-        self.store.remove(key);
+        if let Some(newest) = self.store.newest(key) {
+            self.store.remove_if(key, newest);
+        }
         Ok(Outcome::Deleted)
     }
 
@@ -132,8 +135,15 @@ impl Owner {
         };
         let Patched { value, content_type } = patched;
         let object = Object { value, content_type, version: self.versions.next(now), expires_at };
-        self.store.put(key, object.clone())?;
+        self.write(key, object.clone())?;
         Ok(Outcome::Patched { object, created: current.is_none() })
+    }
+
+    fn write(&self, key: &Key<'_>, object: Object) -> Result<Applied, Refusal> {
+        match self.store.apply(key, Record::Object(object), Room::Evict)? {
+            Applied::Stale(_) => Err(Refusal::Unavailable("a later write came first".into())),
+            applied => Ok(applied),
+        }
     }
 
     fn check_size(&self, bytes: usize) -> Result<(), Refusal> {
