@@ -10,6 +10,7 @@ fn beat(ring: &Ring, target: Option<&Ring>, prepared: bool) -> Heartbeat {
     Heartbeat {
         incarnation: Incarnation::new(1),
         state: MemberState::Ready,
+        acts: true,
         ring: ring.id(),
         target: target.map(Ring::id),
         prepared,

@@ -16,6 +16,7 @@ fn beat(tenure: &Tenure, sees: Standing, damages: u32, handed: bool) -> Heartbea
     Heartbeat {
         incarnation: Incarnation::new(99),
         state: MemberState::Ready,
+        acts: true,
         ring: RingId::from_u64(1),
         target: None,
         prepared: false,

@@ -282,6 +282,7 @@ impl Known {
         Heartbeat {
             incarnation: self.tenure.incarnation(),
             state: self.tenure.state(),
+            acts: self.tenure.mandate() == Mandate::Acting,
             ring: self.rings.current().id(),
             target: self.rings.target().map(|ring| ring.id()),
             prepared: self.rings.is_prepared(),

@@ -189,6 +189,13 @@ impl Membership {
         });
     }
 
+    /// Whether `member` gets requests and executes them itself.
+    #[must_use]
+    pub fn acts(&self, member: MemberIndex) -> bool {
+        let known = self.known.lock();
+        known.health.is_online(member) && known.members[member.as_usize()].beat.is_some_and(|beat| beat.acts)
+    }
+
     /// Whether every member is there and was handed all that it should keep: then nobody can bring back anything old.
     #[must_use]
     pub fn is_settled(&self) -> bool {
