@@ -11,14 +11,16 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use ringhold_config::Cluster as Settings;
 use ringhold_ring::{
-    Health, MemberHealth, MemberIndex, Probe, Readiness, Ring, RingId, Timestamp, Transition, View,
+    Health, Heartbeat, Incarnation, MemberHealth, MemberIndex, Probe, Readiness, Ring, RingId, Standing,
+    Timestamp, Transition, View,
 };
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::peer::{MemberState, Peers, ProbeAnswer};
+use crate::peer::network::{Ask, Told};
+use crate::peer::{MemberState, Network, Peers};
 
 /// The members of the ring and what is known of them.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub struct Membership {
     labels: Vec<Bytes>,
     own_label: Bytes,
     own_state: Mutex<MemberState>,
+    incarnation: Incarnation,
     wake: Notify,
     knows_all: watch::Sender<bool>,
     peers: Arc<Peers>,
@@ -46,7 +49,7 @@ struct Known {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reported {
     /// From its latest answer to a probe.
-    pub answer: Option<ProbeAnswer>,
+    pub answer: Option<Heartbeat>,
     /// Why it was last taken out.
     pub last_failure: Option<String>,
 }
@@ -54,7 +57,14 @@ pub struct Reported {
 impl Membership {
     /// Everyone online; `me` starting.
     #[must_use]
-    pub fn new(ring: Ring, me: MemberIndex, settings: &Settings, peers: Arc<Peers>, clock: Clock) -> Self {
+    pub fn new(
+        ring: Ring,
+        me: MemberIndex,
+        settings: &Settings,
+        incarnation: u64,
+        peers: Arc<Peers>,
+        clock: Clock,
+    ) -> Self {
         let health = Health::new(ring.len(), me, settings.health_policy(), clock.now());
         let is_alone = health.knows_all();
         let known = Known { health, reports: vec![Reported::default(); ring.len()] };
@@ -65,6 +75,7 @@ impl Membership {
             own_label: labels[me.as_usize()].clone(),
             labels,
             own_state: Mutex::new(MemberState::Starting),
+            incarnation: Incarnation::new(incarnation),
             wake: Notify::new(),
             knows_all: watch::Sender::new(is_alone),
             peers,
@@ -100,6 +111,21 @@ impl Membership {
     /// Changes what this node answers when it is probed.
     pub fn set_own_state(&self, state: MemberState) {
         *self.own_state.lock() = state;
+    }
+
+    /// What this node says of itself to a member whose incarnation is `theirs`.
+    pub(crate) fn heartbeat(&self, theirs: Option<Incarnation>) -> Heartbeat {
+        Heartbeat {
+            incarnation: self.incarnation,
+            state: self.own_state(),
+            ring: self.view.load().ring().id(),
+            target: None,
+            prepared: true,
+            knows: theirs,
+            sees: Standing::Online,
+            damages: 0,
+            handed: true,
+        }
     }
 
     /// A forward to `member` failed: takes it out and lets go of every request that waits on it.
@@ -154,10 +180,12 @@ impl Membership {
 
     async fn probe(&self, probe: Probe) {
         let address = self.view.load().ring().address(probe.member).clone();
-        let answer = self.peers.probe(&address, self.timeout).await;
+        let ask = Ask::Heartbeat(self.heartbeat(None));
+        let answer = self.peers.ask(&address, ask, self.timeout).await;
         let now = self.clock.now();
         match answer {
-            Ok(answer) => {
+            Ok(told) => {
+                let Told::Heartbeat(answer) = told else { return };
                 let readiness = match answer.state {
                     MemberState::Ready => Readiness::Ready,
                     MemberState::Starting | MemberState::Syncing | MemberState::Draining => {
@@ -175,10 +203,10 @@ impl Membership {
     }
 
     /// Keeps what a member says of itself; a ring id that differs from ours is worth a warning when it appears.
-    fn note(&self, member: MemberIndex, answer: ProbeAnswer) {
+    fn note(&self, member: MemberIndex, answer: Heartbeat) {
         let ours = self.view.load().ring().id();
         let before = self.known.lock().reports[member.as_usize()].answer.replace(answer);
-        let differs = |answer: ProbeAnswer| answer.ring_id.filter(|theirs| *theirs != ours);
+        let differs = |answer: Heartbeat| Some(answer.ring).filter(|theirs| *theirs != ours);
         match (before.and_then(differs), differs(answer)) {
             (None, Some(theirs)) => self.warn_of_other_ring(member, ours, theirs),
             (Some(_), None) => info!(member = %self.name(member), "the member has our ring id again"),

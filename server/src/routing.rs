@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ringhold_ring::{Digest, Key, Lookup, Role, View};
+use ringhold_ring::{Digest, Key, Lookup, MemberAddress, Role, View};
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::membership::Membership;
-use crate::object::{Answer, Conditions, Forwarding, Operation, Outcome, Refusal, Route};
+use crate::object::{Answer, Conditions, Forwarding, Operation, Refusal, Route};
 use crate::owner::Owner;
-use crate::peer::{self, Handler, MemberState, PeerError, Peers};
+use crate::peer::network::{Ask, Executed, Passage, Told};
+use crate::peer::{Handler, Network, PeerError, Peers};
 
 /// What is left for the next in the preference list when the first member took all of `cluster.peer_timeout`.
 pub const GRACE: Duration = Duration::from_millis(100);
@@ -112,11 +113,20 @@ impl Objects {
                 return self.execute_here(key, operation, route).await;
             }
             let address = view.ring().address(lookup.member);
-            let failure = match parts.peers.execute(address, key, &operation, timeout).await {
-                Ok(result) => {
+            let passage = Passage {
+                hops: 1,
+                ring: view.ring().id(),
+                instead_of: None,
+                after_failure: false,
+                any_copy: false,
+                id: None,
+            };
+            let failure = match parts.peers.execute(address, key, &operation, passage, timeout).await {
+                Ok(Executed::Done(result)) => {
                     let route = if lookup.role == Role::Owner { Route::Forwarded } else { Route::StandIn };
                     return Answer { result, member: parts.membership.label(lookup.member), route };
                 }
+                Ok(Executed::NotOwner) => PeerError::NotSent("it is not the owner".into()),
                 Err(failure) => failure,
             };
             debug!(%key, member = %address, %failure, "forward failed");
@@ -146,12 +156,24 @@ fn route_here(view: &View, digest: Digest) -> Route {
 
 /// What comes in on a member's stream is executed here, whoever owns the key: one hop at most.
 impl Handler for Objects {
-    async fn execute(&self, request: peer::Request) -> Result<Outcome, Refusal> {
-        self.0.owner.execute(&request.key, request.operation).await
+    async fn execute(
+        &self,
+        _: &MemberAddress,
+        key: Key<'static>,
+        operation: Operation,
+        _: Passage,
+        _: Duration,
+    ) -> Executed {
+        Executed::Done(self.0.owner.execute(&key, operation).await)
     }
 
-    fn state(&self) -> MemberState {
-        self.0.membership.own_state()
+    async fn answer(&self, _: &MemberAddress, ask: Ask) -> Told {
+        match ask {
+            Ask::Heartbeat(theirs) => {
+                Told::Heartbeat(self.0.membership.heartbeat(Some(theirs.incarnation)))
+            }
+            Ask::Copy(_) | Ask::Offer(_) | Ask::Sums { .. } | Ask::Ring => Told::Busy,
+        }
     }
 }
 
@@ -164,9 +186,9 @@ impl Objects {
         let address: ringhold_ring::MemberAddress = me.parse().unwrap();
         let ring = ringhold_ring::Ring::new([address.clone()], cluster.placement, 1).unwrap();
         let index = ring.index_of(&address).unwrap();
-        let identity = peer::Identity::new("test", address, ring.id(), 1, 1 << 20, clock.clone()).unwrap();
-        let peers = Arc::new(Peers::new(Arc::new(identity), peer::Tcp));
-        let membership = Arc::new(Membership::new(ring, index, &cluster, Arc::clone(&peers), clock));
+        let identity = crate::peer::Identity::new("test", address, ring.id(), 1, 1 << 20, clock.clone()).unwrap();
+        let peers = Arc::new(Peers::new(Arc::new(identity), crate::peer::Tcp));
+        let membership = Arc::new(Membership::new(ring, index, &cluster, 1, Arc::clone(&peers), clock));
         Self::new(owner, membership, peers, cluster.peer_timeout)
     }
 }
