@@ -49,7 +49,7 @@ impl Status {
             .map(|(index, health, reported)| {
                 let is_self = index == me;
                 let state = if is_self { Some(own) } else { reported.answer.map(|answer| answer.state) };
-                let ring_id = reported.answer.and_then(|answer| answer.ring_id).filter(|id| *id != ring.id());
+                let ring_id = reported.answer.map(|answer| answer.ring).filter(|id| *id != ring.id());
                 MemberReport {
                     address: ring.address(index).clone(),
                     is_self,
