@@ -263,7 +263,7 @@ impl Objects {
         if operation.is_read() || journey.from.is_some() {
             return self.0.owner.execute(key, (*operation).clone(), passage.id, &authority).await;
         }
-        let (this, key, operation, id) = (self.clone(), key.clone().into_owned(), (*operation).clone(), passage.id);
+        let (this, key, operation, id) = (self.clone(), Key::clone(key).into_owned(), (*operation).clone(), passage.id);
         let run = async move { this.0.owner.execute(&key, operation, id, &authority).await };
         tokio::spawn(run).await.unwrap_or_else(|error| {
             Execution::Done(Err(Refusal::OutcomeUnknown(format!("executing it failed: {error}"))))

@@ -113,6 +113,12 @@ impl Membership {
         self.known.lock().tenure.state()
     }
 
+    /// Whether this node is on its way out, or has left.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.known.lock().tenure.is_leaving()
+    }
+
     /// Which start of this node it is.
     #[must_use]
     pub fn incarnation(&self) -> Incarnation {

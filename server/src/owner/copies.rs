@@ -66,8 +66,8 @@ impl Copies {
         // Whoever forwarded the operation waits for `cluster.peer_timeout`; two rounds must fit in.
         for timeout in [self.peer_timeout / 2, self.peer_timeout / 4] {
             let sending: FuturesUnordered<_> =
-                receivers.iter().map(|member| self.send(member, &copy, timeout)).collect();
-            let mut answers: Vec<(usize, Option<Copied>)> = sending.collect().await;
+                receivers.iter().map(|member| self.send(member, &copy, timeout)).enumerate().map(ranked).collect();
+            let mut answers: Vec<_> = sending.collect().await;
             // Which of several refusals is heeded must not hang on who was faster.
             answers.sort_unstable_by_key(|(_, copied)| !matches!(copied, Some(Copied::NotOwner)));
             let mut failed = false;
@@ -108,4 +108,9 @@ impl Copies {
             }
         }
     }
+}
+
+/// The answer of the receiver with this rank.
+async fn ranked((rank, sending): (usize, impl Future<Output = Option<Copied>>)) -> (usize, Option<Copied>) {
+    (rank, sending.await)
 }

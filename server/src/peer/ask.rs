@@ -24,6 +24,7 @@ const COPY: u8 = 1;
 const OFFER: u8 = 2;
 const SUMS: u8 = 3;
 const RING: u8 = 4;
+const RECORD: u8 = 5;
 
 const HAS_EXPIRY: u8 = 1;
 const TOMBSTONE: u8 = 2;
@@ -46,7 +47,7 @@ pub struct AskHead {
 pub const fn kind(ask: &Ask) -> Kind {
     match ask {
         Ask::Heartbeat(_) => Kind::Probe,
-        Ask::Copy(_) | Ask::Offer(_) | Ask::Sums { .. } | Ask::Ring => Kind::Ask,
+        Ask::Copy(_) | Ask::Offer(_) | Ask::Record(_) | Ask::Sums { .. } | Ask::Ring(_) => Kind::Ask,
     }
 }
 
@@ -57,7 +58,7 @@ pub const fn is_encodable(ask: &Ask) -> bool {
         Ask::Copy(copy) => copy.ids.len() <= MAX_IDS,
         Ask::Offer(keys) => keys.len() <= MAX_OFFERS,
         Ask::Sums { bits } => *bits <= MAX_SUM_BITS,
-        Ask::Heartbeat(_) | Ask::Ring => true,
+        Ask::Heartbeat(_) | Ask::Record(_) | Ask::Ring(_) => true,
     }
 }
 
@@ -86,7 +87,14 @@ pub fn encode(to: &mut Vec<u8>, ask: &Ask, time_left: Duration, now: Timestamp) 
             begin(SUMS);
             to.push(*bits);
         }
-        Ask::Ring => begin(RING),
+        Ask::Record(key) => {
+            begin(RECORD);
+            put_short(to, key.as_bytes());
+        }
+        Ask::Ring(id) => {
+            begin(RING);
+            to.extend_from_slice(&id.as_u64().to_be_bytes());
+        }
     }
     None
 }
@@ -115,7 +123,8 @@ pub fn decode(payload: &[u8], max_object_bytes: usize, now: Timestamp) -> Result
             }
             (Ask::Sums { bits }, Body::Here)
         }
-        RING => (Ask::Ring, Body::Here),
+        RING => (Ask::Ring(RingId::from_u64(fields.u64()?)), Body::Here),
+        RECORD => (Ask::Record(take_key(&mut fields)?.into_owned()), Body::Here),
         _ => return Err(Violation::Malformed("ASK code")),
     };
     fields.end()?;
@@ -130,7 +139,7 @@ pub fn with_value(mut ask: Ask, bytes: Bytes) -> Result<Ask, Violation> {
     match &mut ask {
         Ask::Copy(CopyOf { record: Record::Object(object), .. }) => object.value = bytes,
         Ask::Offer(keys) => *keys = take_offer(&bytes)?,
-        Ask::Copy(_) | Ask::Heartbeat(_) | Ask::Sums { .. } | Ask::Ring => {}
+        Ask::Copy(_) | Ask::Heartbeat(_) | Ask::Record(_) | Ask::Sums { .. } | Ask::Ring(_) => {}
     }
     Ok(ask)
 }

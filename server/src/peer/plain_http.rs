@@ -246,6 +246,7 @@ impl PlainHttp {
 /// What a member that knows no heartbeats would say to `ours`: it agrees with everything, and holds nobody up.
 const fn heartbeat(state: MemberState, ours: &Heartbeat) -> Heartbeat {
     Heartbeat {
+        acts: true,
         incarnation: Incarnation::new(0),
         state,
         ring: ours.ring,

@@ -70,7 +70,7 @@ pub fn encode(to: &mut Vec<u8>, reply: &Reply, now: Timestamp) -> Option<Bytes> 
             heartbeat::encode(to, heartbeat);
             return None;
         }
-        Reply::Told(told) => return told::encode(to, told),
+        Reply::Told(told) => return told::encode(to, told, now),
         Reply::NotOwner => return put_code(to, NOT_OWNER),
         Reply::Stale => return put_code(to, STALE),
         Reply::Failed => return put_code(to, FAILED),
@@ -114,7 +114,7 @@ pub fn decode(payload: &[u8], max_value_bytes: usize, now: Timestamp) -> Result<
         Ok::<_, Violation>(object)
     };
     let code = fields.u8()?;
-    if let Some((told, body)) = told::decode(code, &mut fields)? {
+    if let Some((told, body)) = told::decode(code, &mut fields, max_value_bytes, now)? {
         return fields.end().map(|()| (Reply::Told(told), body));
     }
     let result = match code {
@@ -216,7 +216,7 @@ fn put_version(to: &mut Vec<u8>, code: u8, version: Version) -> Option<Bytes> {
     None
 }
 
-fn put_object(to: &mut Vec<u8>, code: u8, object: &Object, now: Timestamp) -> Option<Bytes> {
+pub(super) fn put_object(to: &mut Vec<u8>, code: u8, object: &Object, now: Timestamp) -> Option<Bytes> {
     let flags = if object.expires_at.is_some() { HAS_EXPIRY } else { 0 };
     to.extend_from_slice(&[code, flags]);
     to.extend_from_slice(&object.version.to_bytes());
@@ -227,7 +227,7 @@ fn put_object(to: &mut Vec<u8>, code: u8, object: &Object, now: Timestamp) -> Op
     put_value(to, &object.value)
 }
 
-fn take_object(fields: &mut Fields<'_>, limit: usize, now: Timestamp) -> Result<(Object, Body), Violation> {
+pub(super) fn take_object(fields: &mut Fields<'_>, limit: usize, now: Timestamp) -> Result<(Object, Body), Violation> {
     let flags = fields.u8()?;
     if flags & !HAS_EXPIRY != 0 {
         return Err(Violation::Malformed("ANSWER flags"));

@@ -3,13 +3,17 @@
 //! Pure functions, as in `reply`, which calls them. Sums and the members of a ring are values to the stream: large
 //! ones follow in pieces.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use ringhold_ring::{MAX_MEMBERS, MemberAddress, Placement, Version};
+use ringhold_ring::{MAX_MEMBERS, MemberAddress, Placement, Timestamp, Version};
 
 use super::frame::{Fields, Violation};
 use super::hello::MAX_ADDRESS_BYTES;
 use super::message::{Body, put_short, put_value, take_value};
 use super::network::{Ask, Copied, MAX_OFFERS, MAX_SUM_BITS, RingDescription, Told};
+use super::reply::{put_object, take_object};
+use crate::object::Record;
 
 const KEPT: u8 = 0x21;
 const NEWER: u8 = 0x22;
@@ -20,6 +24,9 @@ const WANTED: u8 = 0x31;
 const SUMS: u8 = 0x32;
 const RING: u8 = 0x33;
 const BUSY: u8 = 0x34;
+const NO_RECORD: u8 = 0x35;
+const OBJECT: u8 = 0x36;
+const TOMBSTONE: u8 = 0x37;
 
 /// A sum, in bytes.
 const SUM_BYTES: usize = 8;
@@ -35,7 +42,8 @@ pub const fn answers(told: &Told, ask: &Ask) -> bool {
         (Told::Sums(sums), Ask::Sums { bits }) => sums.len() == SUM_BYTES << *bits,
         (Told::Heartbeat(_), Ask::Heartbeat(_))
         | (Told::Copied(_), Ask::Copy(_))
-        | (Told::Ring(_), Ask::Ring)
+        | (Told::Ring(_), Ask::Ring(_))
+        | (Told::Record(_), Ask::Record(_))
         | (Told::Busy, _) => true,
         _ => false,
     }
@@ -43,7 +51,7 @@ pub const fn answers(told: &Told, ask: &Ask) -> bool {
 
 /// Appends its code and what belongs to that; a heartbeat travels in a frame of its own. A value too large for the
 /// frame is left out, announced and returned.
-pub(super) fn encode(to: &mut Vec<u8>, told: &Told) -> Option<Bytes> {
+pub(super) fn encode(to: &mut Vec<u8>, told: &Told, now: Timestamp) -> Option<Bytes> {
     match told {
         Told::Heartbeat(_) | Told::Busy => to.push(BUSY),
         Told::Copied(Copied::Kept) => to.push(KEPT),
@@ -53,6 +61,13 @@ pub(super) fn encode(to: &mut Vec<u8>, told: &Told) -> Option<Bytes> {
         Told::Copied(Copied::Newer(version)) => {
             to.push(NEWER);
             to.extend_from_slice(&version.to_bytes());
+        }
+        Told::Record(None) => to.push(NO_RECORD),
+        Told::Record(Some(Record::Object(object))) => return put_object(to, OBJECT, object, now),
+        Told::Record(Some(Record::Tombstone { version, expires_at })) => {
+            to.push(TOMBSTONE);
+            to.extend_from_slice(&version.to_bytes());
+            to.extend_from_slice(&expires_at.as_millis().saturating_sub(now.as_millis()).to_be_bytes());
         }
         Told::Wanted(wanted) => {
             to.push(WANTED);
@@ -71,7 +86,12 @@ pub(super) fn encode(to: &mut Vec<u8>, told: &Told) -> Option<Bytes> {
 }
 
 /// The inverse of [`encode`]: what follows `code`. None for a code that answers no `ASK`.
-pub(super) fn decode(code: u8, fields: &mut Fields<'_>) -> Result<Option<(Told, Body)>, Violation> {
+pub(super) fn decode(
+    code: u8,
+    fields: &mut Fields<'_>,
+    max_value_bytes: usize,
+    now: Timestamp,
+) -> Result<Option<(Told, Body)>, Violation> {
     let told = match code {
         KEPT => Told::Copied(Copied::Kept),
         NEWER => Told::Copied(Copied::Newer(Version::from_bytes(fields.array()?))),
@@ -79,6 +99,16 @@ pub(super) fn decode(code: u8, fields: &mut Fields<'_>) -> Result<Option<(Told, 
         FULL => Told::Copied(Copied::Full),
         SKEWED => Told::Copied(Copied::Skewed),
         BUSY => Told::Busy,
+        NO_RECORD => Told::Record(None),
+        OBJECT => {
+            let (object, body) = take_object(fields, max_value_bytes, now)?;
+            return Ok(Some((Told::Record(Some(Record::Object(object))), body)));
+        }
+        TOMBSTONE => {
+            let version = Version::from_bytes(fields.array()?);
+            let expires_at = now + Duration::from_millis(fields.u64()?);
+            Told::Record(Some(Record::Tombstone { version, expires_at }))
+        }
         WANTED => Told::Wanted(take_wanted(fields)?),
         SUMS => {
             let (sums, body) = take_value(fields, SUM_BYTES << MAX_SUM_BITS)?;
@@ -101,8 +131,9 @@ pub(super) fn decode(code: u8, fields: &mut Fields<'_>) -> Result<Option<(Told, 
 pub(super) fn with_value(mut told: Told, bytes: Bytes) -> Result<Told, Violation> {
     match &mut told {
         Told::Sums(sums) => *sums = bytes,
+        Told::Record(Some(Record::Object(object))) => object.value = bytes,
         Told::Ring(ring) => ring.members = take_members(&bytes)?,
-        Told::Heartbeat(_) | Told::Copied(_) | Told::Wanted(_) | Told::Busy => {}
+        Told::Heartbeat(_) | Told::Copied(_) | Told::Record(_) | Told::Wanted(_) | Told::Busy => {}
     }
     Ok(told)
 }
