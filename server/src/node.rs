@@ -239,7 +239,7 @@ fn accept_member(
                 drop(place);
                 slots.try_acquire_owned().ok()
             };
-            let served = crate::peer::serve(stream, objects, identity, channel.into(), admit, stop).await;
+            let served = crate::peer::serve(stream, objects, identity, channel, admit, stop).await;
             match served {
                 Ok(()) => {}
                 // A process that ends, ends its streams as it may.

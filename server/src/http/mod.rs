@@ -36,6 +36,7 @@ use ringhold_config::Limits;
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
+use crate::peer::Channel;
 use crate::routing::Objects;
 use body::Budget;
 use guard::Guard;
@@ -55,9 +56,8 @@ pub type AcceptMember = Arc<dyn Fn(AcceptedMember) + Send + Sync>;
 pub struct AcceptedMember {
     /// The connection.
     pub stream: TokioIo<Upgraded>,
-    /// What both sides exported from TLS under [`CHANNEL_LABEL`](crate::security::stream::CHANNEL_LABEL); none on a
-    /// plain connection.
-    pub channel: Option<Vec<u8>>,
+    /// What it runs over: the member's proof is bound to it.
+    pub channel: Channel,
     /// Where it comes from.
     pub peer: SocketAddr,
     /// Keep it until the other side has proved to be a member: a stranger's connections stay limited by it.

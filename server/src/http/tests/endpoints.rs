@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{DEADLINE, Node};
 use crate::http::report::{ClusterReport, Location};
+use crate::peer::Channel;
 
 #[tokio::test]
 async fn the_ring_is_told_as_json() {
@@ -82,7 +83,7 @@ async fn a_members_connection_is_handed_over() {
     let switched = client.head_response().await;
     assert_eq!((switched.status, switched.header("upgrade")), (101, Some("ringhold-peer/1")));
     let member = tokio::time::timeout(DEADLINE, node.members.recv()).await.unwrap().unwrap();
-    assert_eq!(member.channel, None, "there is no TLS to bind a proof to");
+    assert_eq!(member.channel, Channel::Plain, "there is no TLS to bind a proof to");
     assert_eq!(member.peer, client.stream.local_addr().unwrap());
     let mut member = member.stream;
     let mut hello = [0; 5];
