@@ -53,7 +53,7 @@ impl Origin {
         current: &Current,
         members: &[MemberAddress],
     ) -> io::Result<Self> {
-        let peer = Peer::of(tls.peer_certificates(), &current.material.identity);
+        let peer = Peer::of(tls.peer_certificates(), &current.material);
         let is_member = members.iter().any(|member| peer.is_member(member));
         Ok(Self { is_member, channel: Channel::of_tls(tls)?, ..self })
     }
