@@ -290,8 +290,9 @@ async fn an_expired_certificate_keeps_its_node_from_starting_and_its_client_out(
         .await;
     assert!(ring[2].log().contains("expired on"), "{}", ring[2].log());
     rounds(&ring, "without-one").await;
-    curl(&shop, &format!("-k --cert {}", shop.name("old.pem")), &url(&ring[0], "/readyz"))
-        .assert_no_handshake();
+    let old = curl(&shop, &format!("-k --cert {}", shop.name("old.pem")), &url(&ring[0], "/readyz"));
+    old.assert_no_handshake();
+    assert!(old.said.contains("alert certificate expired"), "{old:?}");
     wait_until_logged(&ring[0], &["expired on"]).await;
     assert_keeps_secrets(&ring, &shop).await;
 }
@@ -311,6 +312,32 @@ async fn clients_without_certificates_come_in_where_none_is_demanded_and_wrong_o
     curl(&shop, &format!("-k --cert {}", shop.name("client.pem")), &url(&ring[0], "/readyz"))
         .assert_status(200);
     curl(&shop, &stranger, &url(&ring[0], "/readyz")).assert_no_handshake();
+}
+
+/// Each is refused after it has taken the handshake for done and begun to send; none may find its connection reset.
+#[tokio::test]
+async fn curl_and_openssl_name_the_alert_that_refuses_them() {
+    let shop = Workshop::new();
+    shop.keytool("ring.p12", "PKCS12", "node", "-dname CN=*");
+    shop.authority("elsewhere");
+    shop.signed("stranger", "elsewhere", "");
+    let body = shop.write("body", "x".repeat(300_000)).display().to_string();
+    let ring = Ring::builder(1).with_doors().configure(tls(&shop, "ring.p12", "")).start().await;
+    let address = ring[0].address().to_string();
+    for (shown, alert) in
+        [("", "alert certificate required"), ("--cert stranger.crt --key stranger.key", "alert unknown ca")]
+    {
+        for _ in 0..10 {
+            let refused = curl(&shop, &format!("-k {shown} -T {body}"), &url(&ring[0], "/objects/body"));
+            refused.assert_no_handshake();
+            assert!(refused.said.contains(alert), "{refused:?}");
+            let shown = shown.replace("--", "-");
+            let words = format!("openssl s_client -connect {address} -ign_eof -tls1_3 {shown}");
+            let said = shop.try_run(&words.split_whitespace().collect::<Vec<_>>());
+            assert!(said.code != Some(0) && said.err.contains(alert), "{said:?}");
+        }
+    }
+    ring[0].request("GET", "/readyz").send().await.assert_status(200);
 }
 
 #[tokio::test]
