@@ -24,7 +24,7 @@ pub async fn rounds(ring: &Ring, name: &str) {
         let found = way.request("GET").send().await;
         found.assert_status(200);
         assert_eq!(found.text(), value);
-        assert_eq!(found.header("x-ringhold-member"), Some(&*way.owner.address().to_string()), "{found:?}");
+        assert_eq!(found.header("x-ringhold-member"), Some(&*way.owner.known_as().to_string()), "{found:?}");
         way.request("DELETE").send().await.assert_status(204);
         way.request("GET").send().await.assert_status(404);
     }
