@@ -5,11 +5,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ringhold_integration_tests::{
     KEY_PASSWORD, Member, PASSWORD, Ring, RingBuilder, Workshop, assert_keeps_secrets,
-    assert_outcasts_are_out, curl, loopback_address, rounds, wait_until, wait_until_logged, with_certificate,
+    assert_outcasts_are_out, curl, loopback_address, reload, rounds, wait_until, wait_until_logged,
+    with_certificate,
 };
 
 const REPOSE: &str = "/powerapi/dist-datastore/objects/3ae04e3f-164e-ab96-04d2-51aa51104daa";
@@ -235,6 +236,95 @@ async fn a_wildcard_name_stands_for_every_node() {
         let deeper = curl(&shop, &options, &format!("https://a.node-{number}.ring.example/readyz"));
         assert_eq!((deeper.status, deeper.code), (0, Some(60)), "{deeper:?}");
     }
+}
+
+/// Members that call each other by names, which nothing but a wildcard stands for. Each has a key of its own: one that
+/// they shared would be trusted without a look at its names.
+#[tokio::test]
+async fn wildcard_certificates_serve_a_ring_of_names_and_none_that_is_one_level_deeper() {
+    let (shop, host) = (Workshop::new(), loopback_address());
+    shop.authority("ring");
+    for node in 0..3 {
+        shop.signed_store(&format!("node-{node}"), "ring", "DNS:*.ring.test");
+    }
+    for (domain, works) in [("ring.test", true), ("deeper.ring.test", false)] {
+        let names = (0..3).map(|node| format!("{host} node-{node}.{domain}\n"));
+        let hosts = shop.write("hosts", names.collect::<String>()).display().to_string();
+        // Names without a name server, for these processes alone.
+        let mount = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+        let wrapper = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, &hosts];
+        let builder = (0..3).fold(three().at(host).in_domain(domain), |builder, member| {
+            let builder = builder.start_member_by(member, &wrapper);
+            if works { builder } else { builder.outcast(member) }
+        });
+        let ring = own_stores(&shop, builder).start().await;
+        if works {
+            rounds(&ring, "wildcard-names").await;
+            continue;
+        }
+        for (number, member) in ring.members().iter().enumerate() {
+            let other = format!("node-{}.{domain}", (number + 1) % 3);
+            wait_until_logged(member, &["is for *.ring.test, not for", &other]).await;
+        }
+    }
+}
+
+/// Streams that are open live on; new ones are refused, and both sides say why until the keystore is replaced.
+#[tokio::test]
+async fn a_certificate_that_ends_while_its_node_runs_is_seen_coming_and_refused_in_new_connections() {
+    let (shop, host) = (Workshop::new(), loopback_address());
+    let named = format!("-dname CN=node -ext san=ip:{host}");
+    for store in ["node-0", "node-1", "fresh"] {
+        shop.keytool(&format!("{store}.p12"), "PKCS12", store, &named);
+    }
+    shop.run(&format!(
+        "keytool -genkeypair -keyalg EC -groupname secp256r1 -storetype PKCS12 -keystore node-2.p12 -alias node-2 -storepass \
+         {PASSWORD} -startdate -1d+25S -validity 1 {named}"
+    ));
+    let stores = ["node-0", "node-1", "node-2", "fresh"];
+    let certificates = stores.map(|store| format!("{store}.crt"));
+    for (store, certificate) in stores.iter().zip(&certificates) {
+        shop.export_certificate(&format!("{store}.p12"), store, certificate);
+    }
+    let entries: Vec<_> = stores.into_iter().zip(certificates.iter().map(String::as_str)).collect();
+    shop.truststore("trust.p12", &entries);
+    shop.to_pem("node-0.p12", "node-0", PASSWORD, "client.pem");
+    let trust = format!("truststore = \"{}\"\ntruststore_password = \"{PASSWORD}\"", shop.name("trust.p12"));
+    let builder = (0..3).fold(three().at(host), |builder, member| {
+        builder.configure_member(member, tls(&shop, &format!("node-{member}.p12"), &trust))
+    });
+    let mut ring = builder.start().await;
+    wait_until_logged(&ring[2], &["CN=node expires on", "replace the keystore"]).await;
+    let ends = async |member: &Member| {
+        let report = member.request("GET", "/cluster").send().await.json();
+        report["security"]["certificate"]["expires_at_ms"].as_u64().expect("a number")
+    };
+    let (short, long) = (ends(&ring[2]).await, ends(&ring[0]).await);
+    assert!(short + 29 * 24 * 3_600_000 > long - 24 * 3_600_000 && short < long, "{short} {long}");
+
+    let client = with_certificate(&shop.path("client.pem"), &shop.path("node-2.crt"));
+    // It is good through its last second.
+    let over = SystemTime::UNIX_EPOCH + Duration::from_millis(short + 1000);
+    wait_until(Duration::from_secs(60), "the certificate to end", async || SystemTime::now() > over).await;
+    let refused = curl(&shop, &client, &url(&ring[2], "/readyz"));
+    assert!(refused.code == Some(60) && refused.said.contains("certificate has expired"), "{refused:?}");
+    rounds(&ring, "on-open-streams").await;
+
+    ring.kill(0);
+    ring.restart(0).await;
+    wait_until_logged(&ring[0], &["no stream to a member", "expired on"]).await;
+    wait_until_logged(&ring[0], &["a TLS connection is refused", "expired on"]).await;
+    wait_until_logged(&ring[2], &["says that our certificate is expired"]).await;
+    for (asked, about) in [(0, 2), (2, 0)] {
+        let seen = ring[asked].sees(ring[about].address()).await;
+        assert_ne!(seen.as_deref(), Some("online"), "{asked} sees {about}");
+    }
+    shop.replace("node-2.p12", "fresh.p12");
+    reload(&ring[2], "tls").await;
+    assert!(ends(&ring[2]).await > short);
+    ring.wait_until_all_online().await;
+    rounds(&ring, "replaced").await;
+    assert_keeps_secrets(&ring, &shop).await;
 }
 
 #[tokio::test]

@@ -103,6 +103,20 @@ pub struct SecurityReport {
     pub shared_secret: bool,
     /// What is read from files, and read again when they change.
     pub sources: Vec<SourceReport>,
+    /// What new connections are shown; absent: there is no TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateReport>,
+}
+
+/// The certificate of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateReport {
+    /// Whom it is for.
+    pub subject: String,
+    /// The SHA-256 of its bytes, 64 hexadecimal digits: nodes that share a certificate show the same.
+    pub fingerprint: String,
+    /// When it ends, or the first of its issuers, milliseconds since 1970-01-01 UTC.
+    pub expires_at_ms: u64,
 }
 
 /// One of the things that a node's protection is made of.
@@ -126,7 +140,23 @@ pub struct SourceReport {
 impl Default for SecurityReport {
     /// A plain ring.
     fn default() -> Self {
-        Self { tls: "off".into(), client_auth: "none".into(), shared_secret: false, sources: Vec::new() }
+        Self {
+            tls: "off".into(),
+            client_auth: "none".into(),
+            shared_secret: false,
+            sources: Vec::new(),
+            certificate: None,
+        }
+    }
+}
+
+impl From<&crate::security::identity::Identity> for CertificateReport {
+    fn from(identity: &crate::security::identity::Identity) -> Self {
+        Self {
+            subject: identity.leaf().subject().to_owned(),
+            fingerprint: identity.leaf().fingerprint().to_string(),
+            expires_at_ms: identity.expires_at().as_millis(),
+        }
     }
 }
 

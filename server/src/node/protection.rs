@@ -26,6 +26,7 @@ use crate::security::access::{
 use crate::security::automatic::{AutomaticError, AutomaticTls, NodeNames};
 use crate::security::material::{MaterialError, SecretSources, TlsFiles};
 use crate::security::reload::{self, Source, Watcher};
+use crate::security::reminder::Reminder;
 use crate::security::shared_secret::SharedSecrets;
 use crate::security::tls::{NameCheck, Options, Tls, TlsError};
 use crate::security::token::TokenVerifier;
@@ -80,6 +81,8 @@ pub(crate) struct Protection {
     verifier: Option<Arc<TokenVerifier>>,
     pub(super) guard: Arc<Guard>,
     watcher: Arc<Watcher>,
+    reminder: Reminder,
+    clock: Clock,
 }
 
 /// How the node speaks.
@@ -120,7 +123,18 @@ impl Protection {
         let sources = sources(config, reload, parts, clock);
         let watcher = Arc::new(Watcher::new(sources, clock.clone()));
         let client_auth = config.tls.client_auth;
-        Ok(Arc::new(Self { speech, client_auth, members, addresses, verifier, guard, watcher }))
+        let (reminder, clock) = (Reminder::default(), clock.clone());
+        Ok(Arc::new(Self {
+            speech,
+            client_auth,
+            members,
+            addresses,
+            verifier,
+            guard,
+            watcher,
+            reminder,
+            clock,
+        }))
     }
 
     /// The TLS of listeners that speak it, and of streams to members.
@@ -146,6 +160,7 @@ impl Protection {
             client_auth: client_auth.name().to_owned(),
             shared_secret: self.verifier.is_some(),
             sources: self.watcher.report().into_iter().map(Into::into).collect(),
+            certificate: self.tls().map(|tls| (&tls.current().material.identity).into()),
         }
     }
 
@@ -159,6 +174,7 @@ impl Protection {
 
     async fn renew_forever(self: Arc<Self>) {
         loop {
+            self.remind();
             tokio::time::sleep(RENEW_EVERY).await;
             if let Err(error) = self.speech.renew() {
                 warn!(%error, "a certificate could not be renewed; the old one stays in use");
@@ -167,6 +183,15 @@ impl Protection {
                 *self.addresses.lock() = look_up(&self.members).await;
                 self.watcher.demand();
             }
+        }
+    }
+
+    /// A certificate that the node issues itself is renewed in time; a keystore's is its operator's to replace.
+    fn remind(&self) {
+        if let Speech::Keystore(tls) = &self.speech
+            && let Some(line) = self.reminder.look(&tls.current().material.identity, self.clock.wall())
+        {
+            warn!("{line}");
         }
     }
 }
