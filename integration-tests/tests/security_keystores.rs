@@ -450,6 +450,14 @@ async fn stores_that_cannot_serve_end_the_start_with_a_reason_of_their_own() {
     shop.export_certificate("one.p12", "first", "first.crt");
     shop.truststore("trusted.p12", &[("first", "first.crt")]);
     shop.write("rubbish", "this is no keystore");
+    shop.run(&format!(
+        "keytool -genkeypair -keyalg EC -groupname secp256r1 -storetype PKCS12 -keystore early.p12 -alias early -dname CN=* \
+         -storepass {PASSWORD} -startdate +10d -validity 5"
+    ));
+    for name in ["ours", "theirs"] {
+        shop.authority(name);
+    }
+    shop.write("mixed.pem", [shop.bytes("ours.key"), shop.bytes("theirs.crt")].concat());
     let password = format!("keystore_password = \"{PASSWORD}\"\n");
     for (store, more, reason) in [
         ("one.p12", "keystore_password = \"wr0ng-password\"\n", "the keystore password is wrong"),
@@ -458,6 +466,8 @@ async fn stores_that_cannot_serve_end_the_start_with_a_reason_of_their_own() {
         ("jks.jks", &password, "the password of the private key \"locked\" is wrong"),
         ("trusted.p12", &password, "it holds no private key"),
         ("rubbish", &password, "it is no keystore"),
+        ("early.p12", &password, "is not valid before"),
+        ("mixed.pem", "", "the private key does not belong to the certificate"),
         ("absent.p12", &password, "absent.p12"),
     ] {
         let text = format!("[tls]\nkeystore = \"{}\"\n{more}", shop.name(store));

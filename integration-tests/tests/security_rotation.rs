@@ -312,6 +312,58 @@ async fn the_secret_of_automatic_tls_is_replaced_under_load_and_no_request_fails
     assert_keeps_secrets(&ring, &shop).await;
 }
 
+/// A clock that a test turns by a file moves all members at once.
+#[tokio::test]
+async fn automatic_certificates_are_renewed_in_time_and_no_connection_ends() {
+    let shop = Workshop::new();
+    first_secret(&shop);
+    shop.write("clock", "+0");
+    let file = format!("FAKETIME_TIMESTAMP_FILE={}", shop.name("clock"));
+    // Timers live by the monotonic clock, which is left as it is, and so are the dates of files.
+    let wrapper = [
+        &["faketime", "-f", "+0", "env", "-u", "FAKETIME", &file, "FAKETIME_CACHE_DURATION=1"][..],
+        &["NO_FAKE_STAT=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1"],
+    ]
+    .concat();
+    let text = format!("{}\n\n[tls]\nauto = true", secret_files(&shop));
+    let builder = Ring::builder(3).with_doors().configure(text);
+    let builder = (0..3).fold(builder, |builder, member| builder.start_member_by(member, &wrapper));
+    let mut ring = builder.start().await;
+    let shown = async |member: &Member| {
+        let report = member.request("GET", "/cluster").send().await.json();
+        report["security"]["certificate"]["fingerprint"].as_str().expect("a certificate").to_owned()
+    };
+    let mut before = Vec::new();
+    for member in ring.members() {
+        before.push(shown(member).await);
+    }
+    let logged: Vec<_> = ring.members().iter().map(|member| member.log().len()).collect();
+    // Half of their life is over; nodes look once a minute.
+    shop.write("clock", "+13h");
+    wait_until(PATIENCE * 4, "every certificate to be renewed", async || {
+        rounds(&ring, "meanwhile").await;
+        let mut renewed = 0;
+        for (member, before) in ring.members().iter().zip(&before) {
+            renewed += usize::from(shown(member).await != *before);
+        }
+        renewed == before.len()
+    })
+    .await;
+    // The first ones are no longer valid.
+    shop.write("clock", "+30h");
+    rounds(&ring, "on-open-streams").await;
+    for (member, before) in ring.members().iter().zip(logged) {
+        let log = member.log().split_off(before);
+        let is_quiet = ["member damaged", "stream", "is refused"].iter().all(|word| !log.contains(word));
+        assert!(is_quiet && log.contains("a new certificate is in use"), "{log}");
+    }
+    ring.kill(1);
+    ring.restart(1).await;
+    ring.wait_until_all_online().await;
+    rounds(&ring, "restarted").await;
+    assert_keeps_secrets(&ring, &shop).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_secret_of_a_plain_ring_is_replaced_under_load_and_a_member_that_restarts_still_comes_in() {
     let shop = Workshop::new();
