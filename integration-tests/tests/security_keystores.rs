@@ -274,22 +274,22 @@ async fn wildcard_certificates_serve_a_ring_of_names_and_none_that_is_one_level_
 async fn a_certificate_that_ends_while_its_node_runs_is_seen_coming_and_refused_in_new_connections() {
     let (shop, host) = (Workshop::new(), loopback_address());
     let named = format!("-dname CN=node -ext san=ip:{host}");
+    let mut trusted = Vec::new();
+    let mut trust = |store: &str| {
+        shop.export_certificate(&format!("{store}.p12"), store, &format!("{store}.crt"));
+        trusted.extend(shop.bytes(&format!("{store}.crt")));
+    };
     for store in ["node-0", "node-1", "fresh"] {
         shop.keytool(&format!("{store}.p12"), "PKCS12", store, &named);
+        trust(store);
     }
+    shop.to_pem("node-0.p12", "node-0", PASSWORD, "client.pem");
     shop.run(&format!(
         "keytool -genkeypair -keyalg EC -groupname secp256r1 -storetype PKCS12 -keystore node-2.p12 -alias node-2 -storepass \
-         {PASSWORD} -startdate -1d+25S -validity 1 {named}"
+         {PASSWORD} -startdate -1d+30S -validity 1 {named}"
     ));
-    let stores = ["node-0", "node-1", "node-2", "fresh"];
-    let certificates = stores.map(|store| format!("{store}.crt"));
-    for (store, certificate) in stores.iter().zip(&certificates) {
-        shop.export_certificate(&format!("{store}.p12"), store, certificate);
-    }
-    let entries: Vec<_> = stores.into_iter().zip(certificates.iter().map(String::as_str)).collect();
-    shop.truststore("trust.p12", &entries);
-    shop.to_pem("node-0.p12", "node-0", PASSWORD, "client.pem");
-    let trust = format!("truststore = \"{}\"\ntruststore_password = \"{PASSWORD}\"", shop.name("trust.p12"));
+    trust("node-2");
+    let trust = format!("truststore = \"{}\"", shop.write("trust.pem", trusted).display());
     let builder = (0..3).fold(three().at(host), |builder, member| {
         builder.configure_member(member, tls(&shop, &format!("node-{member}.p12"), &trust))
     });
