@@ -50,15 +50,15 @@ impl Traffic {
     /// A request has its answer.
     pub(super) fn answered(&self, method: &Method, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1;
-        self.hot.mine().requests[place(method)][class].raise();
+        self.hot.raise(|hot| &hot.requests[place(method)][class]);
     }
 
     pub(super) fn received(&self, bytes: usize) {
-        self.hot.mine().received.add(bytes as u64);
+        self.hot.add(|hot| &hot.received, bytes as u64);
     }
 
     pub(super) fn sent(&self, bytes: usize) {
-        self.hot.mine().sent.add(bytes as u64);
+        self.hot.add(|hot| &hot.sent, bytes as u64);
     }
 }
 
@@ -80,12 +80,12 @@ impl App {
         let Traffic { hot, accepted, accept_failures, limits } = &*self.traffic;
         for (row, method) in METHODS.into_iter().enumerate() {
             for (column, class) in CLASSES.into_iter().enumerate() {
-                let requests = hot.sum(|hot| hot.requests[row][column].get());
+                let requests = hot.sum(|hot| &hot.requests[row][column]);
                 page.put(&family::HTTP_REQUESTS, &[method, class], requests);
             }
         }
-        page.put(&family::HTTP_RECEIVED, &[], hot.sum(|hot| hot.received.get()));
-        page.put(&family::HTTP_SENT, &[], hot.sum(|hot| hot.sent.get()));
+        page.put(&family::HTTP_RECEIVED, &[], hot.sum(|hot| &hot.received));
+        page.put(&family::HTTP_SENT, &[], hot.sum(|hot| &hot.sent));
         page.put(&family::CONNECTIONS_ACCEPTED, &[], accepted.get());
         page.put(&family::ACCEPT_FAILURES, &[], accept_failures.get());
         let open = self.max_connections - self.connections.available_permits().min(self.max_connections);
@@ -106,11 +106,11 @@ mod tests {
         for (row, method) in METHODS.iter().enumerate() {
             let method = if *method == "other" { "BREW" } else { method };
             traffic.answered(&Method::from_bytes(method.as_bytes()).unwrap(), StatusCode::NO_CONTENT);
-            assert_eq!(traffic.hot.sum(|hot| hot.requests[row][1].get()), 1, "{method}");
+            assert_eq!(traffic.hot.sum(|hot| &hot.requests[row][1]), 1, "{method}");
         }
         traffic.answered(&Method::GET, StatusCode::from_u16(999).unwrap());
         traffic.answered(&Method::GET, StatusCode::SWITCHING_PROTOCOLS);
-        let of_get = [0, 1, 2, 3, 4].map(|class| traffic.hot.sum(|hot| hot.requests[0][class].get()));
+        let of_get = [0, 1, 2, 3, 4].map(|class| traffic.hot.sum(|hot| &hot.requests[0][class]));
         assert_eq!(of_get, [1, 1, 0, 0, 1]);
     }
 }

@@ -45,7 +45,7 @@ impl Owner {
     /// Reads that found nothing, and that found an object.
     #[must_use]
     pub fn reads(&self) -> [u64; 2] {
-        [0, 1].map(|found| self.reads.sum(|reads| reads[found].get()))
+        [0, 1].map(|found| self.reads.sum(|reads| &reads[found]))
     }
 
     /// Carries `operation` out.
@@ -80,7 +80,7 @@ impl Owner {
     /// [`Refusal::PreconditionFailed`]
     pub fn get(&self, key: &Key<'_>, conditions: &Conditions) -> Result<Outcome, Refusal> {
         let found = self.store.get(key);
-        self.reads.mine()[usize::from(found.is_some())].raise();
+        self.reads.raise(|reads| &reads[usize::from(found.is_some())]);
         match (conditions.check_read(found.as_ref().map(|object| object.version)), found) {
             (Verdict::Failed, _) => Err(Refusal::PreconditionFailed),
             (_, None) => Ok(Outcome::Missing),

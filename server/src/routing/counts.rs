@@ -36,11 +36,11 @@ struct Hot {
 
 impl Counts {
     pub(super) fn operation(&self, route: Route) {
-        self.hot.mine().routes[place(route)].raise();
+        self.hot.raise(|hot| &hot.routes[place(route)]);
     }
 
     pub(super) fn for_member(&self) {
-        self.hot.mine().for_members.raise();
+        self.hot.raise(|hot| &hot.for_members);
     }
 
     pub(super) fn forward<T>(&self, executed: &Result<T, PeerError>, took: Duration) {
@@ -58,10 +58,10 @@ impl Counts {
     /// Writes it down.
     pub fn collect(&self, page: &mut Page) {
         for route in ROUTES {
-            let operations = self.hot.sum(|hot| hot.routes[place(route)].get());
+            let operations = self.hot.sum(|hot| &hot.routes[place(route)]);
             page.put(&family::OPERATIONS, &[route.name()], operations);
         }
-        page.put(&family::MEMBER_OPERATIONS, &[], self.hot.sum(|hot| hot.for_members.get()));
+        page.put(&family::MEMBER_OPERATIONS, &[], self.hot.sum(|hot| &hot.for_members));
         page.put_each(&family::FORWARDS, &self.forwards);
         page.put_durations(&family::FORWARD_SECONDS, &self.forward_times);
     }

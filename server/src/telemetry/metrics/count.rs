@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A number that only rises, from zero at the start of the node.
 #[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+pub struct Counter(pub(super) AtomicU64);
 
 impl Counter {
     /// One more.
@@ -16,6 +16,11 @@ impl Counter {
     /// So many more.
     pub fn add(&self, more: u64) {
         self.0.fetch_add(more, Relaxed);
+    }
+
+    /// So many more, by the only thread that raises it: no other processor has to be asked.
+    pub(super) fn add_alone(&self, more: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
     }
 
     /// What it has come to.
