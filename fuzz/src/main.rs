@@ -153,6 +153,7 @@ fn keep(finding: &Finding) -> Result<String, String> {
 fn run_again(target: &str, file: &Path) -> Result<(), String> {
     let target = find(target)?;
     let input = std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    limit(Resource::As, MAX_MEMORY_BYTES)?;
     let answer = drive::try_one(target, &input).map_err(|finding| finding.to_string())?;
     println!("{}: sound, it answers {answer}", target.name);
     Ok(())
