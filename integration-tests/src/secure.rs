@@ -88,6 +88,7 @@ pub async fn assert_keeps_secrets(ring: &Ring, shop: &Workshop) {
             shown.push(("command line", member.command_line()));
             for path in ["/cluster", "/metrics", "/readyz", "/openapi.json"] {
                 if let Ok(answer) = member.request("GET", path).try_send().await {
+                    assert_ne!(answer.status, 404, "there is no {path} to look at");
                     shown.push((path, String::from_utf8_lossy(&answer.body).into_owned()));
                 }
             }

@@ -22,6 +22,7 @@ const TOOLS: &[Tool] = &[
     Tool { command: "git", package: "git" },
     Tool { command: "keytool", package: "default-jre-headless" },
     Tool { command: "openssl", package: "openssl" },
+    Tool { command: "promtool", package: "prometheus" },
     Tool { command: "unshare", package: "util-linux" },
 ];
 

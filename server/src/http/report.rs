@@ -5,6 +5,8 @@
 use ringhold_ring::{Key, MemberAddress};
 use serde::{Deserialize, Serialize};
 
+use crate::telemetry::metrics::Page;
+
 /// What the HTTP side asks of the node it belongs to.
 pub trait NodeStatus: Send + Sync {
     /// Whether the node should be sent traffic.
@@ -15,6 +17,9 @@ pub trait NodeStatus: Send + Sync {
 
     /// The ring as this node sees it.
     fn cluster(&self) -> ClusterReport;
+
+    /// Writes down what everything behind the HTTP side counts.
+    fn collect(&self, page: &mut Page);
 
     /// Where `key` lives.
     fn locate(&self, key: &Key<'_>) -> Location;
@@ -87,7 +92,7 @@ pub struct StoreReport {
 
 impl From<crate::store::Usage> for StoreReport {
     fn from(usage: crate::store::Usage) -> Self {
-        let crate::store::Usage { objects, bytes, max_bytes, evicted, expired } = usage;
+        let crate::store::Usage { objects, bytes, max_bytes, evicted, expired, .. } = usage;
         Self { objects, bytes, max_bytes, evicted, expired }
     }
 }

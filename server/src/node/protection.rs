@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use ringhold_config::{self as config, Config};
-use ringhold_ring::MemberAddress;
+use ringhold_ring::{MemberAddress, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -159,9 +159,21 @@ impl Protection {
             tls: tls.to_owned(),
             client_auth: client_auth.name().to_owned(),
             shared_secret: self.verifier.is_some(),
-            sources: self.watcher.report().into_iter().map(Into::into).collect(),
+            sources: self.sources().into_iter().map(Into::into).collect(),
             certificate: self.tls().map(|tls| (&tls.current().material.identity).into()),
         }
+    }
+
+    /// How everything stands that is read from files.
+    pub(crate) fn sources(&self) -> Vec<reload::Status> {
+        self.watcher.report()
+    }
+
+    /// When this node's certificate ends, and when the first of its chain does.
+    pub(crate) fn certificate_ends(&self) -> Option<(Timestamp, Timestamp)> {
+        let current = self.tls()?.current();
+        let identity = &current.material.identity;
+        Some((identity.leaf().not_after(), identity.expires_at()))
     }
 
     /// Watches files, renews certificates and looks up names, until `stop`.

@@ -49,7 +49,9 @@ async fn a_node_lives_before_it_is_ready() {
 async fn known_paths_tell_their_methods_and_others_are_not_found() {
     let node = Node::start().await;
     let mut client = node.connect().await;
-    for path in ["/cluster", "/cluster/locate/a", "/healthz", "/readyz", "/openapi.json", "/problems"] {
+    for path in
+        ["/cluster", "/cluster/locate/a", "/healthz", "/readyz", "/metrics", "/openapi.json", "/problems"]
+    {
         let refused = client.ask(&format!("PUT {path}\n\nbody")).await;
         assert_eq!((refused.status, refused.code().as_str()), (405, "method-not-allowed"), "{path}");
         assert_eq!(refused.header("allow"), Some("GET,HEAD"));
