@@ -120,7 +120,8 @@ impl Core {
             warn!(?patience, "not everything could be handed to other members");
         }
         self.membership.left();
-        let let_go = self.wait_until(patience.min(Duration::from_secs(5)), || self.membership.is_let_go()).await;
+        let let_go =
+            self.wait_until(patience.min(Duration::from_secs(5)), || self.membership.is_let_go()).await;
         info!(handed, let_go, "others act in this node's place");
     }
 
@@ -147,7 +148,8 @@ impl Network for Nobody {
         _: &'a crate::object::Operation,
         _: crate::peer::network::Passage,
         _: Duration,
-    ) -> futures_util::future::BoxFuture<'a, Result<crate::peer::network::Executed, crate::peer::PeerError>> {
+    ) -> futures_util::future::BoxFuture<'a, Result<crate::peer::network::Executed, crate::peer::PeerError>>
+    {
         Box::pin(async move { Err(crate::peer::PeerError::NotSent(format!("there is no {to}"))) })
     }
 

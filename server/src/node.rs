@@ -15,10 +15,11 @@ use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::core::{Core, EXPIRE_EVERY};
+use crate::http::guard::{Guard, Refused};
 use crate::http::report::{MemberReport, NodeStatus};
 use crate::http::{AcceptMember, AcceptedMember, App};
 use crate::peer::network::Network;
-use crate::peer::{ClusterNameError, Identity, Peers, Tcp, TlsConnect};
+use crate::peer::{ClusterNameError, HandshakeError, Identity, Peers, ServeError, Tcp, TlsConnect};
 use crate::routing::Objects;
 use crate::security::refusals::Refusals;
 use crate::status::Status;
@@ -122,14 +123,15 @@ impl Node {
             move |config| core.get().map_or(Ok(()), |core| core.reload(config))
         })
         .await?;
-        let network: Arc<dyn Network> = Arc::new(match protection.tls().filter(|_| config.members_speak_tls()) {
-            Some(tls) => Peers::new(Arc::clone(&identity), TlsConnect::new(Arc::clone(tls))),
-            None => Peers::new(Arc::clone(&identity), Tcp),
-        });
+        let network: Arc<dyn Network> =
+            Arc::new(match protection.tls().filter(|_| config.members_speak_tls()) {
+                Some(tls) => Peers::new(Arc::clone(&identity), TlsConnect::new(Arc::clone(tls))),
+                None => Peers::new(Arc::clone(&identity), Tcp),
+            });
         let built = Core::new(&config, Incarnation::new(incarnation), network, clock.clone(), seed)?;
         let core = Arc::clone(core.get_or_init(|| Arc::new(built)));
 
-        let status = Arc::new(Status::new(&config, &core, &protection));
+        let status = Arc::new(Status::new(&config, clock.wall(), &core, &protection));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let app = Arc::new(App::new(
             core.objects().clone(),
@@ -137,7 +139,7 @@ impl Node {
             clock,
             &config.limits,
             config.store.max_object_bytes,
-            accept_member(&config, core.objects(), &identity, &stop, &tasks),
+            accept_member(&config, core.objects(), &identity, &protection.guard, &stop, &tasks),
             Arc::clone(&protection.guard),
         ));
         let limits = config.limits.clone();
@@ -198,8 +200,7 @@ impl Node {
         self.tasks.spawn(async move { stop.run_until_cancelled(core.run()).await });
         let (core, stop) = (Arc::clone(&self.core), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(expire_forever(core)).await });
-        let (core, identity, stop) =
-            (Arc::clone(&self.core), Arc::clone(&self.identity), self.stop.clone());
+        let (core, identity, stop) = (Arc::clone(&self.core), Arc::clone(&self.identity), self.stop.clone());
         self.tasks.spawn(async move { stop.run_until_cancelled(show_ring(core, identity)).await });
     }
 }
@@ -215,18 +216,19 @@ fn accept_member(
     config: &Config,
     objects: &Objects,
     identity: &Arc<Identity>,
+    guard: &Arc<Guard>,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> AcceptMember {
-    let (objects, identity, stop, tasks) =
-        (objects.clone(), Arc::clone(identity), stop.clone(), tasks.clone());
+    let (objects, identity, guard) = (objects.clone(), Arc::clone(identity), Arc::clone(guard));
+    let (stop, tasks) = (stop.clone(), tasks.clone());
     let max_streams = MIN_MEMBER_STREAMS.max(STREAMS_OF_A_MEMBER * config.cluster.members.len());
     let slots = Arc::new(Semaphore::new(max_streams));
     // A member that is configured wrongly comes back for ever, and so may anybody.
     let refusals = Arc::new(Refusals::default());
     Arc::new(move |accepted: AcceptedMember| {
         let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
-        let (slots, refusals) = (Arc::clone(&slots), Arc::clone(&refusals));
+        let (slots, refusals, guard) = (Arc::clone(&slots), Arc::clone(&refusals), Arc::clone(&guard));
         tasks.spawn(async move {
             let now = identity.clock().now();
             let AcceptedMember { stream, channel, peer, place } = accepted;
@@ -235,12 +237,15 @@ fn accept_member(
                 drop(place);
                 slots.try_acquire_owned().ok()
             };
-            let served = crate::peer::serve(stream, objects, identity, channel.into(), admit, stop).await;
+            let served = crate::peer::serve(stream, objects, identity, channel, admit, stop).await;
             match served {
                 Ok(()) => {}
                 // A process that ends, ends its streams as it may.
                 Err(error) if error.is_end_of_stream() => debug!(%peer, %error, "a member's stream ended"),
                 Err(error) => {
+                    if let Some(reason) = refused(&error) {
+                        guard.refusals().of(reason).raise();
+                    }
                     if let Some(unlogged) = refusals.note(peer.ip(), now) {
                         warn!(%peer, %error, unlogged, "a member's stream ended");
                     }
@@ -255,6 +260,18 @@ async fn show_ring(core: Arc<Core>, identity: Arc<Identity>) {
     let mut changes = core.membership().changes();
     while changes.changed().await.is_ok() {
         identity.set_ring_id(core.membership().view().ring().id());
+    }
+}
+
+/// As what the end of a stream counts, if nobody let it in.
+fn refused(error: &ServeError) -> Option<Refused> {
+    match error {
+        ServeError::Handshake(
+            HandshakeError::NoProof | HandshakeError::Proof(_) | HandshakeError::Channel,
+        ) => Some(Refused::StreamProof),
+        ServeError::Handshake(_) => Some(Refused::StreamHandshake),
+        ServeError::TooMany { .. } => Some(Refused::MemberStreams),
+        _ => None,
     }
 }
 

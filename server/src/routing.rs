@@ -4,6 +4,8 @@
 //! members disagree about who is there, it goes on up the preference list, or down past an owner that must not act, at
 //! most [`MAX_HOPS`] times. No client waits longer than `cluster.peer_timeout` plus [`GRACE`] on other members.
 
+mod counts;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,6 +24,7 @@ use crate::owner::{Authority, Execution, Owner};
 use crate::peer::PeerError;
 use crate::peer::network::{Ask, Executed, Handler, MAX_HOPS, Network, Passage, Told};
 use crate::sweep;
+pub use counts::Counts;
 
 /// What is left for the next in the preference list when the first member took all of `cluster.peer_timeout`.
 pub const GRACE: Duration = Duration::from_millis(150);
@@ -40,6 +43,7 @@ struct Parts {
     network: Arc<dyn Network>,
     settings: Settings,
     ids: Ids,
+    counts: Counts,
 }
 
 /// Numbers for operations that bring none.
@@ -91,7 +95,8 @@ impl Objects {
         seed: u64,
     ) -> Self {
         let ids = Ids { seed, next: AtomicU64::new(0) };
-        Self(Arc::new(Parts { owner, membership, network, settings: settings.clone(), ids }))
+        let (settings, counts) = (settings.clone(), Counts::default());
+        Self(Arc::new(Parts { owner, membership, network, settings, ids, counts }))
     }
 
     /// What this node itself holds.
@@ -100,13 +105,24 @@ impl Objects {
         &self.0.owner
     }
 
+    /// What became of requests.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
     /// This node's address as text.
     pub(crate) fn member(&self) -> Bytes {
         self.0.membership.own_label()
     }
 
     /// Carries `operation` out at the member that owns `key`, wherever that is.
-    pub async fn execute(&self, key: &Key<'_>, operation: Operation, delivery: impl Into<Delivery>) -> Answer {
+    pub async fn execute(
+        &self,
+        key: &Key<'_>,
+        operation: Operation,
+        delivery: impl Into<Delivery>,
+    ) -> Answer {
         let delivery = delivery.into();
         let view = Arc::clone(&self.0.membership.view());
         if let Some(refusal) = self.refuses(&view) {
@@ -144,9 +160,8 @@ impl Objects {
             let digest = key.digest();
             let may_be_old = delivery.forwarding == Forwarding::Disallowed
                 || delivery.any_copy && view.is_home(digest, view.me());
-            let is_owner = || {
-                view.lookup(digest).member == view.me() && self.0.membership.mandate() == Mandate::Acting
-            };
+            let is_owner =
+                || view.lookup(digest).member == view.me() && self.0.membership.mandate() == Mandate::Acting;
             if !may_be_old && !is_owner() {
                 return None;
             }
@@ -173,6 +188,7 @@ impl Objects {
             Executed::Done(result) => result,
             Executed::NotOwner => Err(nobody()),
         };
+        self.0.counts.operation(arrival.route);
         Answer { result, member: arrival.member, route: arrival.route }
     }
 
@@ -191,7 +207,8 @@ impl Objects {
                 Plan::Wait => drop(parts.membership.resolved().await),
                 Plan::Here(authority) => match self.carry_out(&journey, authority).await {
                     Execution::Done(result) => {
-                        let (member, route) = (parts.membership.own_label(), route_here(&view, journey.digest));
+                        let (member, route) =
+                            (parts.membership.own_label(), route_here(&view, journey.digest));
                         return Arrival { result: Executed::Done(result), member, route };
                     }
                     Execution::Elsewhere(to) => elsewhere = to,
@@ -263,7 +280,8 @@ impl Objects {
         if operation.is_read() || journey.from.is_some() {
             return self.0.owner.execute(key, (*operation).clone(), passage.id, &authority).await;
         }
-        let (this, key, operation, id) = (self.clone(), Key::clone(key).into_owned(), (*operation).clone(), passage.id);
+        let (this, key, operation, id) =
+            (self.clone(), Key::clone(key).into_owned(), (*operation).clone(), passage.id);
         let run = async move { this.0.owner.execute(&key, operation, id, &authority).await };
         tokio::spawn(run).await.unwrap_or_else(|error| {
             Execution::Done(Err(Refusal::OutcomeUnknown(format!("executing it failed: {error}"))))
@@ -282,7 +300,9 @@ impl Objects {
             instead_of: is_down.then(|| parts.membership.term()),
             ..journey.passage
         };
+        let began = Instant::now();
         let sent = parts.network.execute(to, journey.key, journey.operation, passage, timeout).await;
+        parts.counts.forward(&sent, began.elapsed());
         let failure = match sent {
             Ok(executed) => return Some(executed),
             Err(failure) => failure,
@@ -312,6 +332,7 @@ impl Objects {
     }
 
     fn here(&self, result: Result<Outcome, Refusal>, route: Route) -> Answer {
+        self.0.counts.operation(route);
         Answer { result, member: self.0.membership.own_label(), route }
     }
 }
@@ -348,13 +369,15 @@ impl Handler for Objects {
         time_left: Duration,
     ) -> Executed {
         let parts = &*self.0;
+        parts.counts.for_member();
         parts.membership.saw_ring(from, passage.ring);
         if let Some(refusal) = self.refuses(&parts.membership.view()) {
             return Executed::Done(Err(refusal));
         }
         let deadline = Instant::now() + time_left;
         let digest = key.digest();
-        let journey = Journey { key: &key, digest, operation: &operation, passage, from: Some(from), deadline };
+        let journey =
+            Journey { key: &key, digest, operation: &operation, passage, from: Some(from), deadline };
         self.travel(journey).await.result
     }
 
@@ -381,11 +404,13 @@ impl Handler for Objects {
 impl Objects {
     /// The objects of a ring whose only member is `me`.
     pub(crate) fn alone(settings: &ringhold_config::Store, clock: crate::clock::Clock, me: &str) -> Self {
-        let mut config = ringhold_config::Config { store: settings.clone(), ..ringhold_config::Config::default() };
+        let mut config =
+            ringhold_config::Config { store: settings.clone(), ..ringhold_config::Config::default() };
         config.node.address = me.parse().unwrap();
         config.cluster.members = vec![config.node.address.clone()];
         let incarnation = ringhold_ring::Incarnation::new(1);
-        let core = crate::core::Core::new(&config, incarnation, Arc::new(crate::core::Nobody), clock, 1).unwrap();
+        let core =
+            crate::core::Core::new(&config, incarnation, Arc::new(crate::core::Nobody), clock, 1).unwrap();
         core.objects().clone()
     }
 }

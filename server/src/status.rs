@@ -1,19 +1,23 @@
 //! What a node tells about itself and its ring: readiness, the state of members, where a key lives.
 
+mod metrics;
+
 use std::sync::Arc;
 
 use ringhold_config::Config;
-use ringhold_ring::{Key, MemberHealth, MemberState, Role};
+use ringhold_ring::{Key, MemberHealth, MemberState, Role, Timestamp};
 
 use crate::core::Core;
 use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
 use crate::membership::MemberKnown;
 use crate::node::protection::Protection;
+use crate::telemetry::metrics::Page;
 
-/// The answers to `/readyz`, `/cluster` and `/cluster/locate`.
+/// The answers to `/readyz`, `/cluster`, `/cluster/locate` and, as far as it is here, `/metrics`.
 #[derive(Debug)]
 pub struct Status {
     cluster: String,
+    started_at: Timestamp,
     core: Arc<Core>,
     protection: Arc<Protection>,
 }
@@ -21,9 +25,14 @@ pub struct Status {
 impl Status {
     /// The status of the node that `core` is the inside of.
     #[must_use]
-    pub(crate) fn new(config: &Config, core: &Arc<Core>, protection: &Arc<Protection>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        started_at: Timestamp,
+        core: &Arc<Core>,
+        protection: &Arc<Protection>,
+    ) -> Self {
         let cluster = config.cluster.name.clone();
-        Self { cluster, core: Arc::clone(core), protection: Arc::clone(protection) }
+        Self { cluster, started_at, core: Arc::clone(core), protection: Arc::clone(protection) }
     }
 
     fn member(&self, known: MemberKnown) -> MemberReport {
@@ -78,6 +87,10 @@ impl NodeStatus for Status {
             store: self.core.store().usage().into(),
             security: self.protection.report(),
         }
+    }
+
+    fn collect(&self, page: &mut Page) {
+        metrics::collect(self, page);
     }
 
     fn locate(&self, key: &Key<'_>) -> Location {

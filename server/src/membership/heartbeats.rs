@@ -21,7 +21,12 @@ const QUICK: u32 = 20;
 impl Membership {
     /// Probes members, tells them what changed and keeps the mandate from running out, for as long as it is polled.
     pub async fn run(self: &Arc<Self>) {
-        futures_util::join!(self.probe_forever(), self.announce_forever(), self.tick_forever(), self.introduce());
+        futures_util::join!(
+            self.probe_forever(),
+            self.announce_forever(),
+            self.tick_forever(),
+            self.introduce()
+        );
     }
 
     /// What a member says when it asks, and what it is told.
@@ -105,8 +110,10 @@ impl Membership {
                 known.to_tell().map(|member| known.rings.current().address(member).clone()).collect()
             };
             let timeout = self.settings.peer_timeout / 4;
-            let telling: FuturesUnordered<_> =
-                to_tell.iter().map(|member| async move { (member, self.exchange(member, timeout).await) }).collect();
+            let telling: FuturesUnordered<_> = to_tell
+                .iter()
+                .map(|member| async move { (member, self.exchange(member, timeout).await) })
+                .collect();
             telling.for_each(|(member, result)| self.told(member, result.err())).await;
         }
     }
@@ -132,7 +139,9 @@ impl Membership {
     async fn exchange(&self, member: &MemberAddress, timeout: Duration) -> Result<(), String> {
         let (beat, doubts) = {
             let mut known = self.known.lock();
-            let Some(index) = known.index_of(member) else { return Err("it is no longer a member".to_owned()) };
+            let Some(index) = known.index_of(member) else {
+                return Err("it is no longer a member".to_owned());
+            };
             (known.tell(index), known.doubts)
         };
         match self.network.ask(member, Ask::Heartbeat(beat), timeout).await {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ringhold_config::Cluster as Settings;
 use ringhold_ring::{
-    Changeover, Health, Heartbeat, Incarnation, Mandate, MemberAddress, MemberHealth, MemberIndex, MemberState, Probe,
-    Readiness, Ring, RingId, Standing, Step, Tenure, Term, Timestamp, Transition, View,
+    Changeover, Health, Heartbeat, Incarnation, Mandate, MemberAddress, MemberHealth, MemberIndex,
+    MemberState, Probe, Readiness, Ring, RingId, Standing, Step, Tenure, Term, Timestamp, Transition, View,
 };
 
 use super::HandingOutcome;
@@ -62,6 +62,8 @@ pub struct MemberKnown {
     pub beat: Option<Heartbeat>,
     /// Why it was last taken out.
     pub last_failure: Option<String>,
+    /// How often it was taken out.
+    pub damages: u32,
     /// Whether it was handed everything it should keep, as far as this node has it.
     pub handed: bool,
 }
@@ -105,7 +107,8 @@ impl Known {
     }
 
     pub(super) fn view(&self) -> View {
-        let receiving = self.others().filter(|(_, member)| member.reachable && member.handing != Handing::Due);
+        let receiving =
+            self.others().filter(|(_, member)| member.reachable && member.handing != Handing::Due);
         let receiving = receiving.map(|(index, _)| index);
         let view = View::new(self.rings.current().clone(), self.me, &self.health)
             .beside(self.rings.other().cloned())
@@ -123,7 +126,12 @@ impl Known {
     }
 
     /// A member has said this. What it says may take it out of the way of requests at once.
-    pub(super) fn heard(&mut self, from: MemberIndex, beat: &Heartbeat, now: Timestamp) -> Option<Transition> {
+    pub(super) fn heard(
+        &mut self,
+        from: MemberIndex,
+        beat: &Heartbeat,
+        now: Timestamp,
+    ) -> Option<Transition> {
         let member = &mut self.members[from.as_usize()];
         let began_anew = member.beat.is_some_and(|before| before.incarnation != beat.incarnation);
         if began_anew {
@@ -246,7 +254,9 @@ impl Known {
         let reached: Vec<bool> = self
             .members
             .iter()
-            .map(|member| member.reachable && member.beat.is_some_and(|beat| beat.state != MemberState::Draining))
+            .map(|member| {
+                member.reachable && member.beat.is_some_and(|beat| beat.state != MemberState::Draining)
+            })
             .collect();
         let me = self.me;
         let counts = |member: MemberIndex| member != me && reached[member.as_usize()];
@@ -269,7 +279,8 @@ impl Known {
         let count = new.roster().len();
         self.health = self.health.on(count, me, now, from);
         self.tenure = self.tenure.on(count, me, from);
-        let member = |(index, _)| from(index).map(|old| self.members[old.as_usize()].clone()).unwrap_or_default();
+        let member =
+            |(index, _)| from(index).map(|old| self.members[old.as_usize()].clone()).unwrap_or_default();
         self.members = new.roster().map(member).collect();
         self.me = me;
         self.rings = rings;
@@ -318,6 +329,7 @@ impl Known {
             health: self.health.of(index, now),
             beat: member.beat,
             last_failure: member.last_failure.clone(),
+            damages: self.health.damages(index),
             handed: matches!(member.handing, Handing::Done(_)),
         };
         roster.map(known).collect()

@@ -22,7 +22,8 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use ringhold_config::Cluster as Settings;
 use ringhold_ring::{
-    Incarnation, Mandate, MemberAddress, MemberIndex, MemberState, Ring, RingId, Term, Timestamp, Transition, View,
+    Incarnation, Mandate, MemberAddress, MemberIndex, MemberState, Ring, RingId, Term, Timestamp, Transition,
+    View,
 };
 use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
@@ -306,7 +307,10 @@ impl Membership {
         let was_stopped = silence > self.stall();
         self.change(now, |known| {
             if was_stopped && known.members.len() > 1 {
-                warn!(?silence, "this node did not run for a while: asking the others whether they took its place");
+                warn!(
+                    ?silence,
+                    "this node did not run for a while: asking the others whether they took its place"
+                );
                 known.stalled(now);
             }
             known.tenure.tick(now);
@@ -324,11 +328,7 @@ impl Membership {
     }
 
     /// Lets `event` change what is known, and draws every conclusion.
-    fn change<'a>(
-        &self,
-        now: Timestamp,
-        event: impl FnOnce(&mut Known) -> Option<(Transition, Why<'a>)>,
-    ) {
+    fn change<'a>(&self, now: Timestamp, event: impl FnOnce(&mut Known) -> Option<(Transition, Why<'a>)>) {
         let mut known = self.known.lock();
         let (before, ring) = (known.summary(), Arc::clone(known.rings.current()));
         let transition = event(&mut known);

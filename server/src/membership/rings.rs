@@ -46,8 +46,9 @@ impl Membership {
 
     /// At start: whether members that are there use another ring. Then theirs is used, and the own one aimed at.
     pub(super) async fn join_others(&self) -> bool {
-        let Some((member, id)) = self.other_ring(|own, state, ring, _| (state != MemberState::Starting && ring != own).then_some(ring))
-        else {
+        let Some((member, id)) = self.other_ring(|own, state, ring, _| {
+            (state != MemberState::Starting && ring != own).then_some(ring)
+        }) else {
             return false;
         };
         let Some(ring) = self.fetch(&member, id).await else { return false };

@@ -25,7 +25,9 @@ impl Change {
     /// What is answered when the store did that.
     pub(super) fn outcome(&self, applied: Applied) -> Outcome {
         match (self.answer, &self.record) {
-            (Answer::Patch { created }, Record::Object(object)) => Outcome::Patched { object: object.clone(), created },
+            (Answer::Patch { created }, Record::Object(object)) => {
+                Outcome::Patched { object: object.clone(), created }
+            }
             (Answer::Put, record) if applied == Applied::Created => Outcome::Created(record.version()),
             (Answer::Put, record) => Outcome::Replaced(record.version()),
             (Answer::Delete | Answer::Patch { .. }, _) => Outcome::Deleted,
@@ -35,7 +37,12 @@ impl Change {
 
 impl Owner {
     /// What `operation` makes of what is stored under `key` now.
-    pub(super) fn change(&self, key: &Key<'_>, operation: &Operation, members: usize) -> Result<Change, Refusal> {
+    pub(super) fn change(
+        &self,
+        key: &Key<'_>,
+        operation: &Operation,
+        members: usize,
+    ) -> Result<Change, Refusal> {
         match operation {
             // A read changes nothing, and nobody asks what it would change.
             Operation::Get { .. } => Err(Refusal::PreconditionFailed),

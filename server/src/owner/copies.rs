@@ -34,7 +34,11 @@ pub(super) enum Placed {
 }
 
 impl Copies {
-    pub(super) fn new(network: Arc<dyn Network>, membership: Arc<Membership>, peer_timeout: Duration) -> Self {
+    pub(super) fn new(
+        network: Arc<dyn Network>,
+        membership: Arc<Membership>,
+        peer_timeout: Duration,
+    ) -> Self {
         Self { network, membership, peer_timeout }
     }
 
@@ -65,8 +69,12 @@ impl Copies {
         };
         // Whoever forwarded the operation waits for `cluster.peer_timeout`; two rounds must fit in.
         for timeout in [self.peer_timeout / 2, self.peer_timeout / 4] {
-            let sending: FuturesUnordered<_> =
-                receivers.iter().map(|member| self.send(member, &copy, timeout)).enumerate().map(ranked).collect();
+            let sending: FuturesUnordered<_> = receivers
+                .iter()
+                .map(|member| self.send(member, &copy, timeout))
+                .enumerate()
+                .map(ranked)
+                .collect();
             let mut answers: Vec<_> = sending.collect().await;
             // Which of several refusals is heeded must not hang on who was faster.
             answers.sort_unstable_by_key(|(_, copied)| !matches!(copied, Some(Copied::NotOwner)));

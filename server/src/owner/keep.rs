@@ -62,7 +62,8 @@ impl Owner {
     /// Which of these versions are newer than what is here.
     #[must_use]
     pub fn wants(&self, offers: &[(Key<'static>, ringhold_ring::Version)]) -> Vec<bool> {
-        let is_newer = |(key, version): &(Key<'static>, _)| self.store.newest(key).is_none_or(|here| here < *version);
+        let is_newer =
+            |(key, version): &(Key<'static>, _)| self.store.newest(key).is_none_or(|here| here < *version);
         offers.iter().map(is_newer).collect()
     }
 }

@@ -29,6 +29,7 @@ use crate::membership::Membership;
 use crate::object::{Conditions, Object, Operation, OperationId, Outcome, Record, Refusal};
 use crate::peer::network::Network;
 use crate::store::{Applied, Room, Store};
+use crate::telemetry::metrics::{Counter, Striped};
 use change::Change;
 use conditions::Verdict;
 use copies::{Copies, Placed};
@@ -50,6 +51,8 @@ pub struct Owner {
     repeats: Repeats,
     membership: Arc<Membership>,
     copies: Copies,
+    /// Misses and hits.
+    reads: Striped<[Counter; 2]>,
     /// Whether there may be records here of which this member is no home member.
     strays: AtomicBool,
     /// Writes in progress that began since the last [`Owner::barrier`].
@@ -97,6 +100,7 @@ impl Owner {
             order: Order::default(),
             repeats: Repeats::default(),
             membership,
+            reads: Striped::default(),
             strays: AtomicBool::new(false),
             writes: ArcSwap::default(),
         }
@@ -124,6 +128,12 @@ impl Owner {
         &self.store
     }
 
+    /// Reads that found nothing, and that found an object.
+    #[must_use]
+    pub fn reads(&self) -> [u64; 2] {
+        [0, 1].map(|found| self.reads.sum(|reads| &reads[found]))
+    }
+
     /// Which operations have run.
     #[must_use]
     pub const fn repeats(&self) -> &Repeats {
@@ -136,6 +146,7 @@ impl Owner {
     /// [`Refusal::PreconditionFailed`]
     pub fn get(&self, key: &Key<'_>, conditions: &Conditions) -> Result<Outcome, Refusal> {
         let found = self.store.get(key);
+        self.reads.raise(|reads| &reads[usize::from(found.is_some())]);
         match (conditions.check_read(found.as_ref().map(|object| object.version)), found) {
             (Verdict::Failed, _) => Err(Refusal::PreconditionFailed),
             (_, None) => Ok(Outcome::Missing),
@@ -241,7 +252,8 @@ impl Owner {
         let applied = match &change.record {
             // Nobody can bring an older version back where nobody else is.
             Record::Tombstone { .. } if self.membership.view().ring().roster().len() == 1 => {
-                let removed = self.store.newest(key).is_some_and(|version| self.store.remove_if(key, version));
+                let removed =
+                    self.store.newest(key).is_some_and(|version| self.store.remove_if(key, version));
                 if removed { Applied::Replaced } else { Applied::Created }
             }
             record => match self.store.apply(key, record.clone(), Room::Evict) {
@@ -306,7 +318,9 @@ impl Owner {
     fn wanted(&self, view: &View, authority: &Authority) -> usize {
         match authority {
             Authority::Local => 1,
-            Authority::Owner | Authority::InsteadOf(..) => self.cluster.min_copies.min(view.ring().replicas()),
+            Authority::Owner | Authority::InsteadOf(..) => {
+                self.cluster.min_copies.min(view.ring().replicas())
+            }
         }
     }
 

@@ -17,7 +17,8 @@ const ACTS: u8 = 16;
 
 /// Appends it.
 pub fn encode(to: &mut Vec<u8>, heartbeat: &Heartbeat) {
-    let Heartbeat { incarnation, state, acts, ring, target, prepared, knows, sees, damages, handed } = heartbeat;
+    let Heartbeat { incarnation, state, acts, ring, target, prepared, knows, sees, damages, handed } =
+        heartbeat;
     let flag = |is_set, flag| if is_set { flag } else { 0 };
     let flags = flag(target.is_some(), HAS_TARGET)
         | flag(*prepared, PREPARED)

@@ -227,7 +227,11 @@ pub(super) fn put_object(to: &mut Vec<u8>, code: u8, object: &Object, now: Times
     put_value(to, &object.value)
 }
 
-pub(super) fn take_object(fields: &mut Fields<'_>, limit: usize, now: Timestamp) -> Result<(Object, Body), Violation> {
+pub(super) fn take_object(
+    fields: &mut Fields<'_>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<(Object, Body), Violation> {
     let flags = fields.u8()?;
     if flags & !HAS_EXPIRY != 0 {
         return Err(Violation::Malformed("ANSWER flags"));

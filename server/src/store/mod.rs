@@ -105,6 +105,8 @@ pub struct Usage {
     pub evicted: u64,
     /// Objects dropped because their time was over.
     pub expired: u64,
+    /// Objects for which there was no room.
+    pub refused: u64,
 }
 
 /// How far a [`Store::scan`] has come; the default is the beginning.
@@ -173,6 +175,10 @@ impl Store {
     /// # Errors
     /// [`Full`] when there is no room and none may be made; what could be read before still can.
     pub fn apply(&self, key: &Key<'_>, record: Record, room: Room) -> Result<Applied, Full> {
+        self.apply_if_it_fits(key, record, room).inspect_err(|Full| self.ledger.refused())
+    }
+
+    fn apply_if_it_fits(&self, key: &Key<'_>, record: Record, room: Room) -> Result<Applied, Full> {
         let nothing = Bytes::new();
         let mut new = match &record {
             Record::Object(object) => {

@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use ringhold_ring::{Key, MemberAddress, MemberIndex, Version, View};
 use tokio::time::Instant;
 
+use super::Sweep;
 use super::progress::{Handover, Running};
 use super::sums::{bits_for, part, some_records, sums};
-use super::Sweep;
 use crate::object::Record;
 use crate::peer::PeerError;
 use crate::peer::network::{Ask, Copied, CopyOf, Copying, MAX_OFFERS, Told};

@@ -48,7 +48,9 @@ impl Sweep {
                 }
             }
             let is_last = cursor.is_none();
-            for (homes, records) in groups.extract_if(.., |(_, records)| is_last || records.len() >= MAX_OFFERS / 2) {
+            for (homes, records) in
+                groups.extract_if(.., |(_, records)| is_last || records.len() >= MAX_OFFERS / 2)
+            {
                 for records in records.chunks(MAX_OFFERS) {
                     match self.bring_home(&homes, records, &view).await {
                         Ok(count) => {

@@ -55,7 +55,12 @@ pub(super) fn some_records(store: &Store, cursor: Cursor) -> (Vec<(Key<'static>,
 fn fingerprint(digest: Digest, version: Version) -> u64 {
     let word = |bytes: &[u8]| bytes.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
     let version = version.to_bytes();
-    let words = [word(&digest.as_bytes()[..8]), word(&digest.as_bytes()[8..]), word(&version[..8]), word(&version[8..])];
+    let words = [
+        word(&digest.as_bytes()[..8]),
+        word(&digest.as_bytes()[8..]),
+        word(&version[..8]),
+        word(&version[8..]),
+    ];
     words.into_iter().fold(0, |sum, word| mix(sum ^ word))
 }
 
