@@ -43,7 +43,7 @@ fn threads_at_once_see_whole_objects_and_leave_exact_counts() {
         scope.spawn(|| {
             while !done.load(Ordering::Acquire) {
                 clock.advance(Duration::from_millis(1));
-                store.expire();
+                store.expire(None);
                 let _ = all_keys(&store, 50);
             }
         });
@@ -53,6 +53,6 @@ fn threads_at_once_see_whole_objects_and_leave_exact_counts() {
         done.store(true, Ordering::Release);
     });
     clock.advance(Duration::from_millis(400));
-    store.expire();
+    store.expire(None);
     assert_eq!((store.usage().objects, store.usage().bytes), (0, 0));
 }
