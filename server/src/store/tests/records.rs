@@ -78,14 +78,11 @@ fn only_the_version_that_is_meant_is_removed() {
 fn without_leave_to_evict_nothing_is_evicted() {
     let max_bytes = 16 << 20;
     let (store, clock) = store(max_bytes);
-    let mut kept = 0;
-    let offer = |number: u64, size: usize| {
-        let object = Object { version: version(2), ..until(1000, vec![1; size]) };
+    let offer = |number: u64| {
+        let object = Object { version: version(2), ..until(1000, vec![1; 20_000]) };
         store.apply(&key(&number.to_string()), Record::Object(object), Room::Spare)
     };
-    while offer(kept, 20_000) == Ok(Applied::Created) {
-        kept += 1;
-    }
+    let kept = (0..2000).take_while(|number| offer(*number) == Ok(Applied::Created)).count() as u64;
     assert_eq!((store.usage().objects, store.usage().evicted), (kept, 0));
     assert!(store.usage().bytes > max_bytes - 21_000, "all room is used: {:?}", store.usage());
     // Nothing is dropped for a larger value of the same key either, nor what is over.
@@ -94,9 +91,9 @@ fn without_leave_to_evict_nothing_is_evicted() {
     assert_eq!(store.apply(&key("0"), newer, Room::Spare), Err(Full));
     assert_eq!(store.get(&key("0")).unwrap().value[0], 2);
     clock.advance(Duration::from_millis(1000));
-    assert_eq!(offer(kept, 20_000), Err(Full));
+    assert_eq!(offer(kept), Err(Full));
     store.expire(None);
-    assert_eq!(offer(kept, 20_000), Ok(Applied::Created));
+    assert_eq!(offer(kept), Ok(Applied::Created));
     assert_eq!(store.usage().evicted, 0);
 }
 
