@@ -118,3 +118,117 @@ impl Shard {
         Some(heard)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ringhold_ring::{MemberAddress, VersionClock, WriterId};
+
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    fn digest(number: u32) -> Digest {
+        Digest::of(&number.to_be_bytes())
+    }
+
+    fn id(number: u64) -> OperationId {
+        OperationId::from_u128(number.into())
+    }
+
+    fn version(number: u64) -> Version {
+        let member: MemberAddress = "127.0.0.1:1".parse().unwrap();
+        VersionClock::new(WriterId::of(&member)).next(Timestamp::from_millis(number))
+    }
+
+    fn held(repeats: &Repeats) -> usize {
+        let count = |shard: &Mutex<Shard>| {
+            let shard = shard.lock();
+            assert_eq!(shard.known.len(), shard.by_age.len());
+            shard.known.len()
+        };
+        repeats.shards.iter().map(count).sum()
+    }
+
+    #[test]
+    fn an_operation_that_has_run_is_known_under_its_key_only() {
+        let repeats = Repeats::default();
+        assert_eq!(repeats.seen(digest(1), id(7)), None);
+        repeats.note(digest(1), id(7), version(1), START);
+        assert_eq!(repeats.seen(digest(1), id(7)), Some(version(1)));
+        assert_eq!(repeats.seen(digest(1), id(8)), None);
+        assert_eq!(repeats.seen(digest(2), id(7)), None);
+        assert!(repeats.of(digest(2)).is_empty());
+    }
+
+    #[test]
+    fn of_a_key_the_latest_are_known_the_latest_first() {
+        let repeats = Repeats::default();
+        // Not in the order of their versions, as they come from several members.
+        for number in [3, 1, 2, 20, 19, 18, 10, 11, 12, 5, 4] {
+            repeats.note(digest(1), id(number), version(number), START);
+        }
+        let latest = [20, 19, 18, 12, 11, 10, 5, 4].map(|number| (id(number), version(number)));
+        assert_eq!(repeats.of(digest(1)), latest);
+        assert_eq!(repeats.seen(digest(1), id(3)), None);
+        assert_eq!(held(&repeats), MAX_IDS);
+    }
+
+    #[test]
+    fn what_one_member_tells_of_another_knows() {
+        let (one, other) = (Repeats::default(), Repeats::default());
+        for number in 0..5 {
+            one.note(digest(1), id(number), version(number), START);
+        }
+        other.note(digest(1), id(9), version(2), START);
+        other.merge(digest(1), &one.of(digest(1)), START);
+        assert!((0..5).all(|number| other.seen(digest(1), id(number)) == Some(version(number))));
+        assert_eq!(other.seen(digest(1), id(9)), Some(version(2)), "one version, two operations");
+        other.merge(digest(1), &[], START);
+        assert_eq!(held(&other), 6);
+    }
+
+    #[test]
+    fn an_operation_that_ran_at_two_members_made_the_later_version() {
+        let repeats = Repeats::default();
+        for number in [4, 6, 5] {
+            repeats.note(digest(1), id(1), version(number), START);
+        }
+        assert_eq!(repeats.of(digest(1)), [(id(1), version(6))]);
+    }
+
+    #[test]
+    fn an_operation_is_forgotten_after_its_time_however_often_it_is_told_again() {
+        let repeats = Repeats::default();
+        repeats.note(digest(1), id(1), version(1), START);
+        let almost = START + (KEPT - Duration::from_millis(1));
+        repeats.merge(digest(1), &[(id(1), version(1)), (id(2), version(2))], almost);
+        assert!(repeats.seen(digest(1), id(1)).is_some());
+        repeats.note(digest(1), id(3), version(3), START + KEPT);
+        assert_eq!(repeats.of(digest(1)), [(id(3), version(3)), (id(2), version(2))]);
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_are_too_many() {
+        let repeats = Repeats::default();
+        let operations = 200_000;
+        for number in 0..operations {
+            let now = START + Duration::from_millis(number.into());
+            repeats.note(digest(number), id(number.into()), version(number.into()), now);
+        }
+        assert_eq!(held(&repeats), 65_536);
+        assert!(repeats.seen(digest(0), id(0)).is_none());
+        let known = |number: &u32| repeats.seen(digest(*number), id((*number).into())).is_some();
+        assert!((operations - 50_000..operations).all(|number| known(&number)));
+    }
+
+    #[test]
+    fn one_busy_key_pushes_no_other_out() {
+        let repeats = Repeats::default();
+        repeats.note(digest(0), id(0), version(1), START);
+        for number in 0..100_000 {
+            repeats.note(digest(1), id(number), version(number), START);
+        }
+        assert!(repeats.seen(digest(0), id(0)).is_some());
+        assert_eq!(held(&repeats), 1 + MAX_IDS);
+    }
+}
