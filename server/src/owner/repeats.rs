@@ -202,6 +202,7 @@ mod tests {
         repeats.note(digest(1), id(1), version(1), START);
         let almost = START + (KEPT - Duration::from_millis(1));
         repeats.merge(digest(1), &[(id(1), version(1)), (id(2), version(2))], almost);
+        repeats.merge(digest(1), &[(id(1), version(4))], almost);
         assert!(repeats.seen(digest(1), id(1)).is_some());
         repeats.note(digest(1), id(3), version(3), START + KEPT);
         assert_eq!(repeats.of(digest(1)), [(id(3), version(3)), (id(2), version(2))]);
