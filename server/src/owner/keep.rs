@@ -24,8 +24,9 @@ impl Owner {
         }
         let digest = key.digest();
         let room = match (copying, &record) {
-            (Copying::Handoff, Record::Object(_)) => Room::Spare,
-            (Copying::Handoff, Record::Tombstone { .. }) | (Copying::Write(_), _) => Room::Evict,
+            // What replaces an older record must find room: the older one would be served else.
+            (Copying::Handoff, Record::Object(_)) if self.store.newest(&key).is_none() => Room::Spare,
+            _ => Room::Evict,
         };
         let _turn = match copying {
             Copying::Handoff => self.order.turn(&key).await,
@@ -55,7 +56,12 @@ impl Owner {
                 self.repeats.merge(digest, &ids, now);
                 Copied::Kept
             }
-            Err(_) => Copied::Full,
+            Err(_) => {
+                // Rather nothing than something that is known to be old.
+                let old = self.store.newest(&key).filter(|old| *old < version);
+                let _ = old.is_some_and(|old| self.store.remove_if(&key, old));
+                Copied::Full
+            }
         }
     }
 
