@@ -25,6 +25,18 @@ pub enum Mandate {
     Passive,
 }
 
+impl Mandate {
+    /// Its name in answers, metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Acting => "acting",
+            Self::Doubting => "doubting",
+            Self::Passive => "passive",
+        }
+    }
+}
+
 /// The state of this member.
 #[derive(Clone, Debug)]
 pub struct Tenure {

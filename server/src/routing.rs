@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::membership::Membership;
-use crate::object::{Answer, Conditions, Forwarding, Operation, Outcome, Refusal, Route};
+use crate::object::{Answer, Conditions, Delivery, Forwarding, Operation, Outcome, Refusal, Route};
 use crate::owner::Owner;
 use crate::peer::{self, Handler, MemberState, PeerError, Peers};
 
@@ -57,8 +57,13 @@ impl Objects {
     }
 
     /// Carries `operation` out at the member that owns `key`, wherever that is.
-    pub async fn execute(&self, key: &Key<'_>, operation: Operation, forwarding: Forwarding) -> Answer {
-        match self.plan(key, forwarding) {
+    pub async fn execute(
+        &self,
+        key: &Key<'_>,
+        operation: Operation,
+        delivery: impl Into<Delivery>,
+    ) -> Answer {
+        match self.plan(key, delivery.into().forwarding) {
             Plan::Here(route) => self.execute_here(key, operation, route).await,
             // Boxed, so that the future of a request that is executed here stays small.
             Plan::Forward(digest) => Box::pin(self.forward(key, digest, operation)).await,
@@ -71,9 +76,9 @@ impl Objects {
         &self,
         key: &Key<'_>,
         conditions: &Conditions,
-        forwarding: Forwarding,
+        delivery: impl Into<Delivery>,
     ) -> Option<Answer> {
-        let Plan::Here(route) = self.plan(key, forwarding) else { return None };
+        let Plan::Here(route) = self.plan(key, delivery.into().forwarding) else { return None };
         let result = self.0.owner.get(key, conditions);
         Some(Answer { result, member: self.0.membership.own_label(), route })
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use ringhold_config::Config;
-use ringhold_ring::{Key, MemberHealth, Role};
+use ringhold_ring::{Key, Mandate, MemberHealth, Role};
 
-use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
+use crate::http::report::{ClusterReport, CopiesReport, Location, MemberReport, NodeStatus};
 use crate::membership::Membership;
 use crate::node::protection::Protection;
 use crate::peer::MemberState;
@@ -60,6 +60,7 @@ impl Status {
                     },
                     state: state.map(|state| state.name().to_owned()),
                     ring_id: ring_id.map(|id| id.to_string()),
+                    handed: false,
                     share: 1.0 / ring.len() as f64,
                     last_failure: reported.last_failure,
                 }
@@ -90,6 +91,11 @@ impl NodeStatus for Status {
             members: self.members(),
             store: self.objects.owner().store().usage().into(),
             security: self.protection.report(),
+            acting: Mandate::Acting.name().to_owned(),
+            syncing_since_ms: None,
+            target_ring_id: None,
+            handoff: Vec::new(),
+            copies: CopiesReport::default(),
         }
     }
 
