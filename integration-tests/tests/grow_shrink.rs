@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use ringhold_integration_tests::{binary, loopback_address, wait_until};
+use ringhold_integration_tests::{binary, client, loopback_address, wait_until};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -21,6 +21,7 @@ const KEYS: usize = 300;
 struct LocalRing {
     process: Child,
     host: String,
+    http: reqwest::Client,
 }
 
 impl LocalRing {
@@ -36,7 +37,7 @@ impl LocalRing {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let ring = Self { process, host };
+        let ring = Self { process, host, http: client() };
         ring.wait_until_it_has(nodes).await;
         ring
     }
@@ -50,7 +51,7 @@ impl LocalRing {
     }
 
     async fn report(&self, node: u16) -> Option<Value> {
-        let answer = reqwest::get(format!("http://{}/cluster", self.address(node))).await.ok()?;
+        let answer = self.http.get(format!("http://{}/cluster", self.address(node))).send().await.ok()?;
         serde_json::from_slice(&answer.bytes().await.ok()?).ok()
     }
 
@@ -95,10 +96,11 @@ struct Load {
 impl Load {
     fn start(nodes: impl IntoIterator<Item = SocketAddr>) -> Self {
         let (ends, done) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
-        let client = |node: SocketAddr| {
+        let run = |node: SocketAddr| {
             let (ends, done) = (Arc::clone(&ends), Arc::clone(&done));
             tokio::spawn(async move {
-                let (http, mut complaints) = (reqwest::Client::new(), Vec::new());
+                let mut complaints = Vec::new();
+                let http = client();
                 for turn in 0.. {
                     if ends.load(Ordering::Relaxed) {
                         break;
@@ -110,7 +112,7 @@ impl Load {
                 complaints
             })
         };
-        let clients = nodes.into_iter().map(client).collect();
+        let clients = nodes.into_iter().map(run).collect();
         Self { ends, done, clients }
     }
 
