@@ -94,7 +94,7 @@ impl Ring {
         let said = BufReader::new(process.0.stderr.take().unwrap());
         let mut line = String::new();
         shown.read_line(&mut line).unwrap();
-        let folder = line.trim().rsplit_once(" are in ").expect("it says where its files are").1.into();
+        let folder = line.trim().rsplit_once(" are in ").unwrap().1.into();
         Self { process, folder, first, said, _shown: shown }
     }
 
