@@ -131,6 +131,15 @@ impl Tenure {
         }
     }
 
+    /// Since when others are handing it what it lacks, while they are.
+    #[must_use]
+    pub const fn syncing_since(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Syncing { since } => Some(since),
+            _ => None,
+        }
+    }
+
     /// What it may do with requests.
     #[must_use]
     pub const fn mandate(&self) -> Mandate {
@@ -160,7 +169,13 @@ impl Tenure {
         let Heartbeat { state, knows, sees, damages, handed, .. } = *beat;
         let peer = &mut self.peers[from.as_usize()];
         let said = Some(Said { state, knows, sees, damages, handed });
-        *peer = Peer { reachable: true, said, fresh: true, ..*peer };
+        *peer = Peer { reachable: true, said, ..*peer };
+        self.settle(now);
+    }
+
+    /// What a member said last, it said after this one last began to doubt: it was asked after that.
+    pub fn confirmed(&mut self, by: MemberIndex, now: Timestamp) {
+        self.peers[by.as_usize()].fresh = true;
         self.settle(now);
     }
 

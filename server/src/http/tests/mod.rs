@@ -8,6 +8,7 @@ mod documents;
 mod endpoints;
 mod http2;
 mod members;
+mod metrics;
 mod objects;
 mod repose;
 mod tls;
@@ -34,6 +35,7 @@ use crate::owner::Owner;
 use crate::routing::Objects;
 use crate::security::tls::Tls;
 use crate::store::Store;
+use crate::telemetry::metrics::{Page, family};
 
 /// No answer takes this long unless something is wrong.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -87,9 +89,7 @@ impl Node {
         change(&mut config);
         let clock = Clock::manual(NOW);
         let member: MemberAddress = MEMBER.parse().unwrap();
-        let store = Store::new(&config.store, clock.clone());
-        let owner = Owner::new(&member, &config.store, store, clock.clone());
-        let objects = Objects::alone(owner, MEMBER);
+        let objects = Objects::alone(&config.store, clock.clone(), MEMBER);
         let status = Arc::new(Status::default());
         let (accepted, members) = mpsc::unbounded_channel();
         let guard = Arc::new(Guard::new(policy, clock.clone()));
@@ -174,6 +174,10 @@ impl NodeStatus for Status {
             handoff: Vec::new(),
             copies: CopiesReport::default(),
         }
+    }
+
+    fn collect(&self, page: &mut Page) {
+        page.put(&family::READY, &[], true);
     }
 
     fn locate(&self, key: &Key<'_>) -> Location {
