@@ -1,4 +1,4 @@
-//! One request as the fail-over sees it: what to send, whether it may run twice, and how to read the answer.
+//! One request as the fail-over sees it: what to send, and how to read the answer.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -15,19 +15,7 @@ pub(crate) struct Call {
     pub path: String,
     pub headers: HeaderMap,
     pub payload: Payload,
-    pub repeat: Repeat,
     pub take: Take,
-}
-
-/// What running a request twice would mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    /// Nothing is written.
-    Read,
-    /// The same is written again.
-    Harmless,
-    /// Something else may come of it.
-    Harmful,
 }
 
 /// How much of a successful answer is read before it counts as an answer.
@@ -62,9 +50,13 @@ impl Call {
             path,
             headers: HeaderMap::new(),
             payload: Payload::Empty,
-            repeat: Repeat::Read,
             take: Take::Whole,
         }
+    }
+
+    /// Whether it changes nothing.
+    pub(crate) fn is_read(&self) -> bool {
+        self.method.is_safe()
     }
 
     /// An operation on the object under `key`.

@@ -4,22 +4,48 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RANGE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RANGE};
 use http::{HeaderValue, Method, StatusCode};
 use ringhold_ring::Ttl;
 use serde::de::DeserializeOwned;
 
-use crate::call::{Answer, Body, Call, Repeat, Take, object_path};
+use crate::call::{Answer, Body, Call, Take, object_path};
 use crate::failover::Failover;
 use crate::object::{Stored, X_TTL, etag};
 use crate::{
-    BuildError, ByteRange, Changed, ClientBuilder, ClusterReport, Condition, EntityTag, Error, Location,
-    Object, ObjectInfo, ObjectStream, Patch, PatchOptions, Patched, Problem, Served, Value,
+    BuildError, ByteRange, Changed, ClientBuilder, ClusterReport, Condition, EntityTag, Error,
+    IdempotencyKey, Location, Object, ObjectInfo, ObjectStream, Patch, PatchOptions, Patched, Problem,
+    Served, Value,
 };
 
 /// A client of one ring. Cloning is cheap; clones share their connections and what they know of the nodes.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Failover>);
+
+/// How an object is to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GetOptions {
+    /// Only this part of the value; none: all of it.
+    pub range: Option<ByteRange>,
+    /// Whether any member that keeps the object may answer, though its copy may be older than the last write.
+    pub max_stale: bool,
+}
+
+impl GetOptions {
+    /// Only this part.
+    #[must_use]
+    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
+        self.range = Some(range.into());
+        self
+    }
+
+    /// From any member that keeps it.
+    #[must_use]
+    pub fn max_stale(mut self) -> Self {
+        self.max_stale = true;
+        self
+    }
+}
 
 /// How a value is to be stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +56,8 @@ pub struct PutOptions {
     pub ttl: Option<Ttl>,
     /// What must hold first.
     pub condition: Condition,
+    /// What a repeat is recognised by; none: a random name, if there is a condition.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 impl PutOptions {
@@ -51,6 +79,13 @@ impl PutOptions {
     #[must_use]
     pub fn condition(mut self, condition: Condition) -> Self {
         self.condition = condition;
+        self
+    }
+
+    /// Under this name.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: IdempotencyKey) -> Self {
+        self.idempotency_key = Some(key);
         self
     }
 }
@@ -79,12 +114,7 @@ impl Client {
     /// # Errors
     /// [`Error::AnswerTooLong`] when the value is over the client's limit, and those of every operation.
     pub async fn get(&self, key: &str) -> Result<Option<Object>, Error> {
-        let answer = self.0.send(&Call::object(Method::GET, key)?).await?;
-        match answer.status {
-            StatusCode::OK => read_object(answer).map(Some),
-            StatusCode::NOT_FOUND => missing(answer).map(|()| None),
-            _ => Err(answer.into_error()),
-        }
+        self.get_with(key, &GetOptions::default()).await
     }
 
     /// A part of the value under `key`: as much of `range` as the value has.
@@ -92,15 +122,15 @@ impl Client {
     /// # Errors
     /// [`Error::RangeNotSatisfiable`] when the range begins behind the value's end, and those of [`Client::get`].
     pub async fn get_range(&self, key: &str, range: impl Into<ByteRange>) -> Result<Option<Object>, Error> {
-        let mut call = Call::object(Method::GET, key)?;
-        call.headers.insert(RANGE, range.into().to_header()?);
-        let answer = self.0.send(&call).await?;
-        match answer.status {
-            StatusCode::PARTIAL_CONTENT => read_object(answer).map(Some),
-            StatusCode::NOT_FOUND => missing(answer).map(|()| None),
-            StatusCode::OK => Err(range_ignored(answer)),
-            _ => Err(answer.into_error()),
-        }
+        self.get_with(key, &GetOptions::default().range(range)).await
+    }
+
+    /// The object under `key`, read as `options` say.
+    ///
+    /// # Errors
+    /// Those of [`Client::get_range`].
+    pub async fn get_with(&self, key: &str, options: &GetOptions) -> Result<Option<Object>, Error> {
+        self.read(key, options, Take::Whole).await?.map(read_object).transpose()
     }
 
     /// The object under `key`, unless it is still in the state `known`.
@@ -125,7 +155,7 @@ impl Client {
     /// # Errors
     /// Those of every operation.
     pub async fn get_stream(&self, key: &str) -> Result<Option<ObjectStream>, Error> {
-        self.open(key, None).await
+        self.get_stream_with(key, &GetOptions::default()).await
     }
 
     /// A part of the value under `key` as a stream.
@@ -137,34 +167,45 @@ impl Client {
         key: &str,
         range: impl Into<ByteRange>,
     ) -> Result<Option<ObjectStream>, Error> {
-        self.open(key, Some(range.into())).await
+        self.get_stream_with(key, &GetOptions::default().range(range)).await
     }
 
-    async fn open(&self, key: &str, range: Option<ByteRange>) -> Result<Option<ObjectStream>, Error> {
-        let mut call = Call { take: Take::Head, ..Call::object(Method::GET, key)? };
-        let expected = match range {
-            Some(range) => {
-                call.headers.insert(RANGE, range.to_header()?);
-                StatusCode::PARTIAL_CONTENT
-            }
-            None => StatusCode::OK,
-        };
-        let answer = self.0.send(&call).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return missing(answer).map(|()| None);
-        }
-        if answer.status == StatusCode::OK && range.is_some() {
-            return Err(range_ignored(answer));
-        }
-        if answer.status != expected {
-            return Err(answer.into_error());
-        }
+    /// The object under `key`, read as `options` say, its value as a stream.
+    ///
+    /// # Errors
+    /// Those of [`Client::get_range`].
+    pub async fn get_stream_with(
+        &self,
+        key: &str,
+        options: &GetOptions,
+    ) -> Result<Option<ObjectStream>, Error> {
+        let Some(answer) = self.read(key, options, Take::Head).await? else { return Ok(None) };
         let info = ObjectInfo::read(&answer.node, &answer.headers)?;
         let response = match answer.body {
             Body::Coming(response) => Some(response),
             Body::Whole(_) => None,
         };
         Ok(Some(ObjectStream::new(info, answer.node, response, self.0.timeout)))
+    }
+
+    /// The answer to a GET, if there is such an object.
+    async fn read(&self, key: &str, options: &GetOptions, take: Take) -> Result<Option<Answer>, Error> {
+        let mut call = Call { take, ..Call::object(Method::GET, key)? };
+        let mut expected = StatusCode::OK;
+        if let Some(range) = options.range {
+            call.headers.insert(RANGE, range.to_header()?);
+            expected = StatusCode::PARTIAL_CONTENT;
+        }
+        if options.max_stale {
+            call.headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-stale"));
+        }
+        let answer = self.0.send(&call).await?;
+        match answer.status {
+            status if status == expected => Ok(Some(answer)),
+            StatusCode::NOT_FOUND => missing(answer).map(|()| None),
+            StatusCode::OK => Err(range_ignored(answer)),
+            _ => Err(answer.into_error()),
+        }
     }
 
     /// What is known of the object under `key` without its value.
@@ -188,7 +229,7 @@ impl Client {
         self.put_with(key, value, &PutOptions::default()).await
     }
 
-    /// Stores `value` under `key` as `options` say. With a condition, or from a stream, it is sent only once.
+    /// Stores `value` under `key` as `options` say. A stream is sent only once.
     ///
     /// # Errors
     /// [`Error::PreconditionFailed`] when the condition does not hold, [`Error::Source`] when a stream cannot be read,
@@ -199,7 +240,8 @@ impl Client {
         value: impl Into<Value>,
         options: &PutOptions,
     ) -> Result<Stored, Error> {
-        let mut call = write(Method::PUT, key, options.ttl, &options.condition)?;
+        let mut call =
+            write(Method::PUT, key, options.ttl, &options.condition, options.idempotency_key.clone())?;
         if let Some(content_type) = &options.content_type {
             call.headers.insert(CONTENT_TYPE, header(content_type, "content type")?);
         }
@@ -223,13 +265,13 @@ impl Client {
         self.delete_if(key, &Condition::Always).await
     }
 
-    /// Removes the object under `key` if `condition` holds. With a condition it is sent only once.
+    /// Removes the object under `key` if `condition` holds.
     ///
     /// # Errors
     /// [`Error::PreconditionFailed`] when the condition does not hold, [`Error::OutcomeUnknown`] when no answer says
     /// what happened, and those of every operation.
     pub async fn delete_if(&self, key: &str, condition: &Condition) -> Result<Served, Error> {
-        let answer = self.0.send(&write(Method::DELETE, key, None, condition)?).await?;
+        let answer = self.0.send(&write(Method::DELETE, key, None, condition, None)?).await?;
         match answer.status {
             StatusCode::NO_CONTENT => Ok(Served::read(&answer.headers)),
             _ => Err(answer.into_error()),
@@ -240,8 +282,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Conflict`] when the stored value cannot take the patch, [`Error::BadRequest`] when it is malformed,
-    /// [`Error::OutcomeUnknown`] when no answer says what happened (a patch is never sent twice), and those of every
-    /// operation.
+    /// [`Error::OutcomeUnknown`] when no answer says what happened, and those of every operation.
     pub async fn patch<P: Patch>(&self, key: &str, patch: &P) -> Result<P::Answer, Error> {
         Ok(self.patch_with(key, patch, &PatchOptions::default()).await?.answer)
     }
@@ -256,8 +297,8 @@ impl Client {
         patch: &P,
         options: &PatchOptions,
     ) -> Result<Patched<P::Answer>, Error> {
-        let mut call = write(Method::PATCH, key, options.ttl, &options.condition)?;
-        call.repeat = Repeat::Harmful;
+        let name = options.idempotency_key.clone().unwrap_or_else(IdempotencyKey::random);
+        let mut call = write(Method::PATCH, key, options.ttl, &options.condition, Some(name))?;
         call.headers.insert(CONTENT_TYPE, header(patch.content_type(), "content type")?);
         call.payload = Value::from(patch.document()?).0;
         let answer = self.0.send(&call).await?;
@@ -322,10 +363,19 @@ impl Client {
     }
 }
 
-fn write(method: Method, key: &str, ttl: Option<Ttl>, condition: &Condition) -> Result<Call, Error> {
+/// A write; one whose second run might do harm gets a name, if it has none.
+fn write(
+    method: Method,
+    key: &str,
+    ttl: Option<Ttl>,
+    condition: &Condition,
+    name: Option<IdempotencyKey>,
+) -> Result<Call, Error> {
     let mut call = Call::object(method, key)?;
-    call.repeat = if condition.is_always() { Repeat::Harmless } else { Repeat::Harmful };
     condition.write_to(&mut call.headers);
+    if let Some(name) = name.or_else(|| (!condition.is_always()).then(IdempotencyKey::random)) {
+        name.write_to(&mut call.headers);
+    }
     if let Some(ttl) = ttl {
         call.headers.insert(X_TTL, ttl.as_seconds().into());
     }

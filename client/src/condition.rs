@@ -72,7 +72,7 @@ impl fmt::Display for EntityTag {
 /// [`Error::PreconditionFailed`](crate::Error::PreconditionFailed) and changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing: the write is carried out in any case, and may be repeated.
+    /// Nothing: the write is carried out in any case.
     #[default]
     Always,
     /// There is no object under the key.

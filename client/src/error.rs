@@ -40,10 +40,8 @@ impl fmt::Display for Problem {
 impl Problem {
     /// The code of a 404 for a path that no node has: it says nothing about an object.
     pub(crate) const NO_SUCH_PATH: &str = "no-such-path";
-    /// The code of a 503 after which nobody knows whether the write was carried out.
-    pub(crate) const OUTCOME_UNKNOWN: &str = "outcome-unknown";
-    /// The codes of a 503 from a node that has not begun to carry the request out.
-    pub(crate) const NOTHING_DONE: [&str; 2] = ["not-ready", "overloaded"];
+    /// The codes of a 503 after which a write may have been carried out.
+    pub(crate) const MAYBE_DONE: [&str; 2] = ["outcome-unknown", "too-few-copies"];
     /// How much of the body of a refusal is read, in bytes.
     pub(crate) const MAX_BYTES: usize = 64 << 10;
 
@@ -129,7 +127,8 @@ pub enum Error {
         /// Every node that was asked.
         tried: Vec<Attempt>,
     },
-    /// The write was sent, and no answer says whether it was carried out. Read the object to see.
+    /// The write was sent, and no answer says whether it was carried out. Read the object to see; or repeat the write,
+    /// under the idempotency key that it had if it is a patch or conditional.
     #[error("the outcome is unknown: {why}; read the object to see")]
     OutcomeUnknown {
         /// What happened.

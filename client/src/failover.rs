@@ -1,8 +1,8 @@
 //! Which node is asked, and who is asked next: every node at most once, within one deadline.
 //!
-//! A node that was not reached, or says that it is not ready, has done nothing: the next one is asked. A lost answer is
-//! another matter: the request may have been carried out. Invariant: a request that must not run twice is sent to a
-//! second node only when the first cannot have run it.
+//! Every request may be sent again: a read changes nothing, an unconditional write leaves the same, and all others carry
+//! an idempotency key, by which the ring recognises a repeat. Invariant: a write that may have been carried out ends with
+//! a node's answer to it, or with [`Error::OutcomeUnknown`].
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::time::Instant;
 
-use crate::call::{Answer, Call, Repeat};
+use crate::call::{Answer, Call};
 use crate::node::Nodes;
 use crate::transport::{Failure, Transport};
 use crate::{Attempt, Error, NodeUrl, Problem};
@@ -50,9 +50,9 @@ impl Failover {
         let mut tally = Tally::default();
         for (asked, (index, node)) in order.iter().enumerate() {
             let left = order.len() - asked;
-            let allowed = share_of(deadline.saturating_duration_since(Instant::now()), left, call.repeat);
+            let allowed = share_of(deadline.saturating_duration_since(Instant::now()), left);
             let outcome = within(allowed, call, self.transport.send(node, call)).await;
-            let next = tally.judge(node, call, outcome);
+            let next = tally.judge(node, outcome);
             match &next {
                 Next::Done(_) => self.nodes.worked(*index),
                 Next::AskAnother | Next::Doubtful(_) => self.nodes.failed(*index, Instant::now()),
@@ -62,18 +62,13 @@ impl Failover {
                 Next::Done(answer) => return Ok(answer),
                 Next::Fail(error) => return Err(error),
                 Next::AskAnother => {}
-                Next::Doubtful(why) => {
-                    tally.doubt = Some(why);
-                    if call.repeat == Repeat::Harmful {
-                        break;
-                    }
-                }
+                Next::Doubtful(why) => tally.doubt = Some(why),
             }
             if !call.payload.is_whole() || Instant::now() >= deadline {
                 break;
             }
         }
-        Err(tally.into_error(call.repeat))
+        Err(tally.into_error(call))
     }
 
     /// Sends `call` to the first configured node and to no other.
@@ -90,7 +85,7 @@ impl Failover {
 }
 
 impl Tally {
-    fn judge(&mut self, node: &NodeUrl, call: &Call, outcome: Result<Answer, Failure>) -> Next {
+    fn judge(&mut self, node: &NodeUrl, outcome: Result<Answer, Failure>) -> Next {
         let answer = match outcome {
             Ok(answer) => answer,
             Err(Failure::Final(error)) => return Next::Fail(error),
@@ -109,15 +104,8 @@ impl Tally {
         }
         let problem = Problem::read(answer.status, &answer.into_bytes());
         self.note(node, problem.to_string());
-        let code = problem.code.as_str();
-        let next = if gateway || code == Problem::OUTCOME_UNKNOWN {
-            Next::Doubtful(problem.to_string())
-        } else if Problem::NOTHING_DONE.contains(&code) || call.repeat != Repeat::Harmful {
-            Next::AskAnother
-        } else {
-            let tried = std::mem::take(&mut self.tried);
-            return Next::Fail(Error::Unavailable { problem, tried });
-        };
+        let doubtful = gateway || Problem::MAYBE_DONE.contains(&problem.code.as_str());
+        let next = if doubtful { Next::Doubtful(problem.to_string()) } else { Next::AskAnother };
         self.problem = Some(problem);
         next
     }
@@ -126,26 +114,22 @@ impl Tally {
         self.tried.push(Attempt { node: node.to_string(), why });
     }
 
-    fn into_error(self, repeat: Repeat) -> Error {
+    fn into_error(self, call: &Call) -> Error {
         match (self.doubt, self.problem) {
-            (Some(why), problem) if repeat != Repeat::Read => Error::OutcomeUnknown { why, problem },
+            (Some(why), problem) if !call.is_read() => Error::OutcomeUnknown { why, problem },
             (_, Some(problem)) => Error::Unavailable { problem, tried: self.tried },
             (_, None) => Error::Unreachable { tried: self.tried },
         }
     }
 }
 
-/// How long one attempt may take. What may be repeated leaves time for the nodes behind it, but no more than for two of
-/// them: a long list of nodes must not make a busy one look dead. What may not be repeated has no use for the others
-/// once it is sent.
-fn share_of(remaining: Duration, nodes_left: usize, repeat: Repeat) -> Duration {
-    match repeat {
-        Repeat::Read | Repeat::Harmless => match nodes_left {
-            0 | 1 => remaining,
-            2 => remaining / 2,
-            _ => remaining / 3,
-        },
-        Repeat::Harmful => remaining,
+/// How long one attempt may take: it leaves time for the nodes behind it, but no more than for two of them: a long list
+/// of nodes must not make a busy one look dead.
+fn share_of(remaining: Duration, nodes_left: usize) -> Duration {
+    match nodes_left {
+        0 | 1 => remaining,
+        2 => remaining / 2,
+        _ => remaining / 3,
     }
 }
 
@@ -179,8 +163,7 @@ mod tests {
     #[test]
     fn an_attempt_leaves_time_for_the_next_however_many_there_are() {
         let remaining = Duration::from_secs(12);
-        let seconds = |left| share_of(remaining, left, Repeat::Read).as_secs();
+        let seconds = |left| share_of(remaining, left).as_secs();
         assert_eq!([1, 2, 3, 1000].map(seconds), [12, 6, 4, 4]);
-        assert_eq!(share_of(remaining, 3, Repeat::Harmful), remaining);
     }
 }

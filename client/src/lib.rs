@@ -32,9 +32,13 @@
 //! # Which node is asked
 //! The first configured node, as long as it works: that should be the sidecar of the same machine. When it cannot be
 //! reached or says that it is not ready, the next is asked, each node at most once and all within one timeout; the node
-//! that failed is asked last for a short time. When an answer is lost, a read, an unconditional PUT and an
-//! unconditional DELETE are repeated on the next node; a PATCH and a write under a [`Condition`] are not, because the
-//! second run may do harm: they end with [`Error::OutcomeUnknown`].
+//! that failed is asked last for a short time.
+//!
+//! When an answer is lost, the request is repeated on the next node. A read and an unconditional write may run twice; a
+//! PATCH and a write under a [`Condition`] must not, so each carries an [`IdempotencyKey`], a random one unless its options
+//! name one, by which the ring recognises the repeat: it answers with the object as it is and runs nothing. A write that
+//! no node answered ends with [`Error::OutcomeUnknown`]; a program that wants to repeat a patch even then gives it a key of
+//! its own, and has five minutes.
 //!
 //! # TLS
 //! [`ClientBuilder::tls`] takes a [`TlsConfig`]: PEM files, or a ready [`rustls::ClientConfig`]. Then every node is
@@ -55,6 +59,7 @@ mod client;
 mod condition;
 mod error;
 mod failover;
+mod idempotency;
 mod node;
 mod object;
 mod patch;
@@ -65,9 +70,10 @@ mod tls;
 mod transport;
 
 pub use builder::{BuildError, ClientBuilder};
-pub use client::{Client, PutOptions};
+pub use client::{Client, GetOptions, PutOptions};
 pub use condition::{Condition, EntityTag, EntityTagError};
 pub use error::{Attempt, Error, Problem};
+pub use idempotency::{IdempotencyKey, IdempotencyKeyError};
 pub use node::{NodeUrl, NodeUrlError};
 pub use object::{ByteRange, Changed, Object, ObjectInfo, Served, Stored};
 pub use patch::{
@@ -75,7 +81,9 @@ pub use patch::{
     RateLimitAnswer, RateLimitPatch, RateLimitState, RawPatch, SetPatch, SetValue,
 };
 pub use payload::Value;
-pub use reports::{ClusterReport, Location, MemberHealth, MemberReport, StoreReport};
+pub use reports::{
+    Acting, ClusterReport, CopiesReport, HandoffReport, Location, MemberHealth, MemberReport, StoreReport,
+};
 pub use stream::ObjectStream;
 pub use tls::{TlsConfig, TlsConfigBuilder, TlsConfigError};
 

@@ -24,6 +24,61 @@ pub struct ClusterReport {
     pub members: Vec<MemberReport>,
     /// What that member holds.
     pub store: StoreReport,
+    /// What that member does with requests for keys that it owns: `acting`, `doubting` or `passive`.
+    #[serde(default)]
+    pub acting: Acting,
+    /// Since when it has been waiting to be handed what it missed, milliseconds since 1970-01-01 UTC; none: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syncing_since_ms: Option<u64>,
+    /// The ring that it is changing to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_ring_id: Option<String>,
+    /// To whom it is handing objects now.
+    #[serde(default)]
+    pub handoff: Vec<HandoffReport>,
+    /// What came of its copies to other members since it started.
+    #[serde(default)]
+    pub copies: CopiesReport,
+}
+
+/// What a member does with requests for keys that it owns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Acting {
+    /// It executes them.
+    #[default]
+    Acting,
+    /// They wait until it knows whether others took its place.
+    Doubting,
+    /// It passes them to the next in the preference list.
+    Passive,
+    /// Something that this client does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+/// How far a member is with handing another one what that one should keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandoffReport {
+    /// To whom.
+    pub member: MemberAddress,
+    /// Objects and tombstones that were sent and kept.
+    pub objects_sent: u64,
+    /// Their keys and values.
+    pub bytes_sent: u64,
+    /// About how many are still to be looked at or sent.
+    pub objects_left: u64,
+    /// When it began, milliseconds since 1970-01-01 UTC.
+    pub started_at_ms: u64,
+}
+
+/// Copies of writes that a member executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiesReport {
+    /// Copies that another member keeps.
+    pub sent: u64,
+    /// Copies that a member did not take, or did not answer for.
+    pub failed: u64,
 }
 
 /// A member as another one sees it.
@@ -42,6 +97,9 @@ pub struct MemberReport {
     /// Its ring id when that is not the answering member's: the two disagree about the ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ring_id: Option<String>,
+    /// Whether the answering member has handed it everything that it should keep, since it last came.
+    #[serde(default)]
+    pub handed: bool,
     /// Its part of the key space, from 0 to 1.
     pub share: f64,
     /// Whether it is the member that answers.
@@ -87,6 +145,9 @@ impl std::fmt::Display for MemberHealth {
 pub struct StoreReport {
     /// Objects held.
     pub objects: u64,
+    /// Deleted and expired objects that are remembered, so that older copies do not come back.
+    #[serde(default)]
+    pub tombstones: u64,
     /// Bytes held: keys, values and overhead.
     pub bytes: u64,
     /// The most bytes it may hold.
@@ -123,7 +184,8 @@ mod tests {
     #[test]
     fn reports_of_newer_nodes_are_understood() {
         let text = r#"{"name":"c","ring_id":"0f","placement":"modulo","replicas":2,"member":"10.0.0.1:9999",
-            "incarnation":"000f","version":"9.9.9","new":{},"members":[
+            "incarnation":"000f","version":"9.9.9","new":{},"acting":"asleep","handoff":[{"member":"10.0.0.2:9999","objects_sent":1,
+            "bytes_sent":2,"objects_left":3,"started_at_ms":4,"new":5}],"members":[
               {"address":"10.0.0.1:9999","health":"online","share":0.5,"is_self":true,"zone":"a"},
               {"address":"10.0.0.2:9999","health":"validating","passes":2,"share":0.25,"is_self":false},
               {"address":"10.0.0.3:9999","health":"asleep","state":"syncing","ring_id":"10","share":0.25,"is_self":false}],
@@ -135,6 +197,19 @@ mod tests {
         assert_eq!(report.members[2].health, MemberHealth::Other("asleep".into()));
         assert_eq!(serde_json::to_value(&report).unwrap()["members"][2]["health"], "asleep");
         assert_eq!(report.members[2].state.as_deref(), Some("syncing"));
-        assert_eq!(report.store.expired, 5);
+        assert_eq!((report.store.expired, report.store.tombstones), (5, 6));
+        assert_eq!(report.acting, Acting::Other("asleep".into()));
+        assert_eq!(report.handoff[0].objects_left, 3);
+    }
+
+    #[test]
+    fn reports_of_nodes_without_copies_are_understood() {
+        let text = r#"{"name":"c","ring_id":"0f","placement":"modulo","replicas":1,"member":"10.0.0.1:9999",
+            "incarnation":"000f","version":"0.1.0","members":[
+              {"address":"10.0.0.1:9999","health":"online","share":1.0,"is_self":true}],
+            "store":{"objects":1,"bytes":2,"max_bytes":3,"evicted":4,"expired":5}}"#;
+        let report: ClusterReport = serde_json::from_str(text).unwrap();
+        assert_eq!((report.acting, report.copies), (Acting::Acting, CopiesReport::default()));
+        assert!(report.handoff.is_empty() && report.target_ring_id.is_none() && !report.members[0].handed);
     }
 }

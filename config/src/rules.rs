@@ -2,6 +2,7 @@
 //!
 //! Each value is right in itself by now.
 
+mod copies;
 mod protection;
 
 use std::net::SocketAddr;
@@ -52,7 +53,7 @@ pub(crate) fn derive(config: &mut Config, places: &Places, said_tls: &[bool], mi
 /// Everything that cannot be.
 pub(crate) fn check(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {
     check_members(config, places, mistakes);
-    check_copies(config, places, mistakes);
+    copies::check(&config.cluster, places, mistakes);
     check_listeners(config, places, mistakes);
     protection::check(config, places, mistakes);
     check_sizes(config, places, mistakes);
@@ -80,39 +81,14 @@ fn check_members(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) 
     }
 }
 
-fn check_copies(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {
-    let Cluster { replicas, min_copies, .. } = config.cluster;
-    if min_copies > replicas {
-        let right = format!("it is at most cluster.replicas, which is {replicas}: lower this, or raise that");
-        mistakes.push(mistake(places, "cluster.min_copies", min_copies.to_string(), right));
-    }
-}
-
 impl Config {
     /// What is allowed and worth a word: one sentence each, to be logged at start.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = protection::warnings(self);
-        warnings.extend(copies_warning(self));
+        warnings.extend(copies::warnings(&self.cluster));
         warnings
     }
-}
-
-fn copies_warning(config: &Config) -> Option<String> {
-    let Cluster { members, min_copies, majority_guard, .. } = &config.cluster;
-    if *majority_guard && members.len() == 2 {
-        return Some(
-            "cluster.majority_guard is on in a ring of two: one alone is no majority, so when either is lost the other \
-             serves nothing; three members are the fewest that can spare one"
-                .into(),
-        );
-    }
-    (members.len() > 1 && *min_copies == members.len()).then(|| {
-        format!(
-            "cluster.min_copies is {min_copies}, the number of members: while any of them is away, no write is \
-             acknowledged"
-        )
-    })
 }
 
 fn check_listeners(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {

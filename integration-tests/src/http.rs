@@ -12,7 +12,10 @@ use rustls::{ClientConfig, RootCertStore};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client without proxies, redirects or retries, so that a test sees what the member did.
-pub(crate) fn client() -> Client {
+///
+/// # Panics
+/// Never: there is nothing to fail.
+pub fn client() -> Client {
     plain().retry(reqwest::retry::never()).build().expect("there is nothing to fail")
 }
 

@@ -29,7 +29,7 @@ mod wait;
 mod workshop;
 
 pub use curl::{Curled, curl, with_certificate};
-pub use http::{Answer, Request};
+pub use http::{Answer, Request, client};
 pub use loopback::host as loopback_address;
 pub use member::{Location, Member};
 pub use metrics::Metrics;

@@ -193,7 +193,7 @@ async fn a_ring_that_nobody_uses_finds_the_fault_and_heals() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_member_serves_every_key() {
     let _alone = ALONE.lock().await;
-    let mut ring = Ring::start(3).await;
+    let mut ring = Ring::builder(3).set("cluster.replicas", "1").start().await;
     ring.kill(0);
     ring.kill(1);
     let last = ring[2].address().to_string();

@@ -25,6 +25,18 @@ pub enum Mandate {
     Passive,
 }
 
+impl Mandate {
+    /// Its name in answers, metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Acting => "acting",
+            Self::Doubting => "doubting",
+            Self::Passive => "passive",
+        }
+    }
+}
+
 /// The state of this member.
 #[derive(Clone, Debug)]
 pub struct Tenure {
@@ -116,6 +128,15 @@ impl Tenure {
             Phase::Syncing { .. } => MemberState::Syncing,
             Phase::Granted { .. } | Phase::Acting | Phase::Doubting | Phase::Leaving => MemberState::Ready,
             Phase::Left => MemberState::Draining,
+        }
+    }
+
+    /// Since when others are handing it what it lacks, while they are.
+    #[must_use]
+    pub const fn syncing_since(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Syncing { since } => Some(since),
+            _ => None,
         }
     }
 

@@ -5,7 +5,9 @@
 use bytes::Bytes;
 use ringhold_ring::{Key, KeyError, Ttl, Version};
 
-use crate::object::{Answer, Conditions, ContentType, Forwarding, Object, Operation, Outcome, Refusal, Tags};
+use crate::object::{
+    Answer, Conditions, ContentType, Delivery, Object, Operation, OperationId, Outcome, Refusal, Tags,
+};
 use crate::patch::PatchKind;
 use crate::routing::Objects;
 use crate::store::COPIED_BYTES;
@@ -19,6 +21,8 @@ pub struct Write {
     pub ttl: Option<Ttl>,
     /// What must hold first.
     pub conditions: Conditions,
+    /// What a repeat is recognised by; none: the call is not repeated.
+    pub id: Option<OperationId>,
 }
 
 impl Write {
@@ -47,6 +51,13 @@ impl Write {
     pub fn ttl(self, ttl: Ttl) -> Self {
         Self { ttl: Some(ttl), ..self }
     }
+
+    /// The same under a name: calls with the same name, for the same key within five minutes, run once. Name each
+    /// operation differently: a random number will do.
+    #[must_use]
+    pub fn idempotency_key(self, name: &[u8]) -> Self {
+        Self { id: Some(OperationId::of(name)), ..self }
+    }
 }
 
 /// Why a call did not do what it says.
@@ -66,11 +77,15 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::Key`]
     pub async fn get(&self, key: &str) -> Result<Option<Object>, ObjectError> {
-        let operation = Operation::Get { conditions: Conditions::default() };
-        Ok(match self.run(key, operation).await? {
-            Outcome::Found(object) => Some(object),
-            _ => None,
-        })
+        self.read(key, Delivery::default()).await
+    }
+
+    /// The same from any of its home members, this node before others: it may be older than what the owner has.
+    ///
+    /// # Errors
+    /// [`ObjectError::Key`]
+    pub async fn get_any_copy(&self, key: &str) -> Result<Option<Object>, ObjectError> {
+        self.read(key, Delivery { any_copy: true, ..Delivery::default() }).await
     }
 
     /// Stores `value` under `key`; answers the version it has now.
@@ -83,9 +98,10 @@ impl Objects {
         value: impl Into<Bytes>,
         write: Write,
     ) -> Result<Version, ObjectError> {
-        let Write { content_type, ttl, conditions } = write;
+        let Write { content_type, ttl, conditions, id } = write;
         let value = owned(value.into());
-        match self.run(key, Operation::Put { value, content_type, ttl, conditions }).await? {
+        let operation = Operation::Put { value, content_type, ttl, conditions };
+        match self.run(key, operation, Delivery { id, ..Delivery::default() }).await? {
             Outcome::Created(version) | Outcome::Replaced(version) => Ok(version),
             other => Err(unexpected(&other)),
         }
@@ -96,7 +112,7 @@ impl Objects {
     /// # Errors
     /// [`ObjectError`]: a bad key, a condition that does not hold.
     pub async fn delete(&self, key: &str, conditions: Conditions) -> Result<(), ObjectError> {
-        self.run(key, Operation::Delete { conditions }).await.map(drop)
+        self.run(key, Operation::Delete { conditions }, Delivery::default()).await.map(drop)
     }
 
     /// Patches the object under `key`, or makes one; answers it as it is now.
@@ -112,16 +128,25 @@ impl Objects {
         document: impl Into<Bytes>,
         write: Write,
     ) -> Result<Object, ObjectError> {
-        let Write { content_type, ttl, conditions } = write;
+        let Write { content_type, ttl, conditions, id } = write;
         let document = document.into();
-        match self.run(key, Operation::Patch { kind, document, content_type, ttl, conditions }).await? {
+        let operation = Operation::Patch { kind, document, content_type, ttl, conditions };
+        match self.run(key, operation, Delivery { id, ..Delivery::default() }).await? {
             Outcome::Patched { object, .. } => Ok(object),
             other => Err(unexpected(&other)),
         }
     }
 
-    async fn run(&self, key: &str, operation: Operation) -> Result<Outcome, ObjectError> {
-        let Answer { result, .. } = self.execute(&Key::new(key)?, operation, Forwarding::Allowed).await;
+    async fn read(&self, key: &str, delivery: Delivery) -> Result<Option<Object>, ObjectError> {
+        let operation = Operation::Get { conditions: Conditions::default() };
+        Ok(match self.run(key, operation, delivery).await? {
+            Outcome::Found(object) => Some(object),
+            _ => None,
+        })
+    }
+
+    async fn run(&self, key: &str, operation: Operation, delivery: Delivery) -> Result<Outcome, ObjectError> {
+        let Answer { result, .. } = self.execute(&Key::new(key)?, operation, delivery).await;
         Ok(result?)
     }
 }

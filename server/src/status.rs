@@ -8,7 +8,7 @@ use ringhold_config::Config;
 use ringhold_ring::{Key, MemberHealth, MemberState, Role, Timestamp};
 
 use crate::core::Core;
-use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
+use crate::http::report::{ClusterReport, CopiesReport, Location, MemberReport, NodeStatus};
 use crate::membership::MemberKnown;
 use crate::node::protection::Protection;
 use crate::telemetry::metrics::Page;
@@ -52,6 +52,7 @@ impl Status {
             },
             state: state.map(|state| state.name().to_owned()),
             ring_id: ring_id.map(|id| id.to_string()),
+            handed: known.handed,
             share: if ring.has(known.index) { 1.0 / ring.len() as f64 } else { 0.0 },
             last_failure: known.last_failure,
         }
@@ -86,6 +87,11 @@ impl NodeStatus for Status {
             members: membership.report().into_iter().map(|known| self.member(known)).collect(),
             store: self.core.store().usage().into(),
             security: self.protection.report(),
+            acting: membership.mandate().name().to_owned(),
+            syncing_since_ms: membership.syncing_since().map(Timestamp::as_millis),
+            target_ring_id: membership.target().map(|id| id.to_string()),
+            handoff: self.core.sweep().report().into_iter().map(Into::into).collect(),
+            copies: CopiesReport::default(),
         }
     }
 

@@ -14,11 +14,11 @@ fn workers(cores: Cores) -> usize {
     }
 }
 
-/// One node: a store that never has to evict, and a quiet log.
+/// One node: one copy of each object, as with what it is compared to, a store that never has to evict, and a quiet log.
 pub fn ringhold(me: SocketAddr, members: &[SocketAddr]) -> String {
     let members: Vec<_> = members.iter().map(|member| format!("\"{member}\"")).collect();
     format!(
-        "[node]\naddress = \"{me}\"\n\n[cluster]\nmembers = [{}]\n\n[store]\nmax_bytes = \"4GiB\"\n\n\
+        "[node]\naddress = \"{me}\"\n\n[cluster]\nmembers = [{}]\nreplicas = 1\n\n[store]\nmax_bytes = \"4GiB\"\n\n\
          [log]\nfilter = \"warn\"\n",
         members.join(", ")
     )

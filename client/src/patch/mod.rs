@@ -13,7 +13,7 @@ pub use documents::{Append, JsonPatch, MergePatch, PatchOperation, RawPatch};
 pub use rate_limit::{RateLimit, RateLimitAnswer, RateLimitPatch, RateLimitState};
 pub use set::{SetPatch, SetValue};
 
-use crate::{Condition, EntityTag, Error, Object, ObjectInfo, Served};
+use crate::{Condition, EntityTag, Error, IdempotencyKey, Object, ObjectInfo, Served};
 
 /// A change of an object in place, atomic per key.
 pub trait Patch {
@@ -43,6 +43,8 @@ pub struct PatchOptions {
     pub ttl: Option<Ttl>,
     /// What must hold first.
     pub condition: Condition,
+    /// What a repeat is recognised by; none: a random name.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 impl PatchOptions {
@@ -57,6 +59,13 @@ impl PatchOptions {
     #[must_use]
     pub fn condition(mut self, condition: Condition) -> Self {
         self.condition = condition;
+        self
+    }
+
+    /// Under this name.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: IdempotencyKey) -> Self {
+        self.idempotency_key = Some(key);
         self
     }
 }

@@ -1,8 +1,10 @@
-//! Who is asked next when a node fails, and what must never be asked twice.
+//! Who is asked next when a node fails, and how a repeat is told from a new request.
 
 use std::time::{Duration, Instant};
 
-use ringhold_client::{Client, Condition, Counter, Error, PutOptions, Value};
+use ringhold_client::{
+    Client, Condition, Counter, Error, GetOptions, IdempotencyKey, PatchOptions, PutOptions, Value,
+};
 
 use crate::support::{Node, Step, answer, found, nobody, problem, replaced};
 
@@ -90,40 +92,109 @@ async fn what_is_repeatable_is_repeated_after_a_lost_answer() {
     assert_eq!(second.requests()[0].body, b"v");
 }
 
-#[tokio::test]
-async fn what_is_not_repeatable_is_never_sent_twice() {
-    let losses = [
+/// A patch and the two kinds of conditional writes, each through a client of its own.
+async fn unrepeatable(nodes: &[std::net::SocketAddr]) -> [Result<(), Error>; 3] {
+    [
+        client(nodes).patch("k", &Counter::add(1)).await.map(drop),
+        client(nodes).put_with("k", "v", &if_absent()).await.map(drop),
+        client(nodes).delete_if("k", &Condition::IfPresent).await.map(drop),
+    ]
+}
+
+fn losses() -> [Step; 4] {
+    [
         Step::Cut(vec![]),
         Step::Answer(problem(503, "outcome-unknown")),
+        Step::Answer(problem(503, "too-few-copies")),
         Step::Answer(answer(504, &[], "")),
-    ];
-    for loss in losses {
+    ]
+}
+
+#[tokio::test]
+async fn what_must_not_run_twice_is_repeated_under_the_same_name() {
+    for loss in losses() {
         let first = Node::start([loss.clone(), loss.clone(), loss.clone()]).await;
-        let second = Node::start([]).await;
-        let nodes = [first.address, second.address];
-        let errors = [
-            client(&nodes).patch("k", &Counter::add(1)).await.unwrap_err(),
-            client(&nodes).put_with("k", "v", &if_absent()).await.unwrap_err(),
-            client(&nodes).delete_if("k", &Condition::IfPresent).await.unwrap_err(),
-        ];
-        for error in errors {
-            assert!(matches!(error, Error::OutcomeUnknown { .. }), "{loss:?}: {error}");
+        let tag = [("etag", crate::support::TAG)];
+        let second = Node::start([
+            Step::Answer(answer(200, &tag, "1")),
+            Step::Answer(answer(201, &tag, "")),
+            Step::Answer(answer(204, &[], "")),
+        ])
+        .await;
+        for done in unrepeatable(&[first.address, second.address]).await {
+            done.unwrap();
         }
-        assert_eq!(first.requests().len(), 3, "{loss:?}");
-        assert!(second.requests().is_empty(), "{loss:?}");
+        let names = |node: &Node| -> Vec<String> {
+            let requests = node.requests();
+            requests.iter().map(|request| request.header("idempotency-key").unwrap().to_owned()).collect()
+        };
+        assert_eq!(names(&first), names(&second), "{loss:?}");
+        let different: std::collections::HashSet<_> = names(&first).into_iter().collect();
+        assert_eq!(different.len(), 3, "each operation has a name of its own");
     }
 }
 
 #[tokio::test]
-async fn a_patch_refused_for_another_reason_is_not_taken_elsewhere() {
-    let first = Node::start([Step::Answer(problem(503, "majority-lost"))]).await;
-    let second = Node::start([]).await;
+async fn what_no_node_answered_for_has_an_unknown_outcome() {
+    for loss in losses() {
+        let nodes = [Node::start(vec![loss.clone(); 3]).await, Node::start(vec![loss.clone(); 3]).await];
+        for done in unrepeatable(&[nodes[0].address, nodes[1].address]).await {
+            assert!(matches!(done, Err(Error::OutcomeUnknown { .. })), "{loss:?}: {done:?}");
+        }
+        assert!(nodes.iter().all(|node| node.requests().len() == 3), "{loss:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_after_a_lost_answer_is_the_outcome() {
+    let first = Node::start([Step::Cut(vec![])]).await;
+    let second = Node::start([Step::Answer(problem(409, "patch-conflict"))]).await;
     let error = client(&[first.address, second.address]).patch("k", &Counter::add(1)).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::Unavailable { problem, .. } if problem.code == "majority-lost"),
-        "{error}"
-    );
-    assert!(second.requests().is_empty());
+    assert!(matches!(error, Error::Conflict(_)), "{error}");
+}
+
+#[tokio::test]
+async fn an_operation_keeps_the_name_that_its_caller_gave_it() {
+    let tag = [("etag", crate::support::TAG)];
+    let node = Node::start([
+        Step::Answer(answer(200, &tag, "1")),
+        Step::Answer(replaced()),
+        Step::Answer(replaced()),
+    ])
+    .await;
+    let client = client(&[node.address]);
+    let name = IdempotencyKey::new("order-17").unwrap();
+    let options = PatchOptions::default().idempotency_key(name.clone());
+    client.patch_with("k", &Counter::add(1), &options).await.unwrap();
+    client.put_with("k", "v", &PutOptions::default().idempotency_key(name)).await.unwrap();
+    client.put("k", "v").await.unwrap();
+    let requests = node.requests();
+    let names: Vec<_> = requests.iter().map(|request| request.header("idempotency-key")).collect();
+    assert_eq!(names, [Some("order-17"), Some("order-17"), None]);
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_serve_moves_a_patch_on() {
+    for code in ["no-majority", "unavailable"] {
+        let first = Node::start([Step::Answer(problem(503, code))]).await;
+        let second = Node::start([Step::Answer(answer(200, &[("etag", crate::support::TAG)], "1"))]).await;
+        let nodes = [first.address, second.address];
+        assert_eq!(client(&nodes).patch("k", &Counter::add(1)).await.unwrap(), 1, "{code}");
+        let alone = Node::start([Step::Answer(problem(503, code))]).await;
+        let error = client(&[alone.address]).patch("k", &Counter::add(1)).await.unwrap_err();
+        assert!(matches!(&error, Error::Unavailable { problem, .. } if problem.code == code), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_stale_copy_is_asked_for_by_its_reader_only() {
+    let node = Node::start([Step::Answer(found("old")), Step::Answer(found("new"))]).await;
+    let client = client(&[node.address]);
+    client.get_with("k", &GetOptions::default().max_stale()).await.unwrap();
+    client.get("k").await.unwrap();
+    let requests = node.requests();
+    let asked: Vec<_> = requests.iter().map(|request| request.header("cache-control")).collect();
+    assert_eq!(asked, [Some("max-stale"), None]);
 }
 
 #[tokio::test]

@@ -50,12 +50,27 @@ fn no_more_copies_are_waited_for_than_are_made() {
 }
 
 #[test]
-fn a_ring_that_stops_with_its_first_lost_member_is_warned_of() {
+fn a_member_waits_to_be_handed_what_it_missed_for_as_long_as_an_answer_may_take() {
+    assert_eq!(
+        wrong(&ring(2, "peer_timeout = \"2s\"\nsync_timeout = \"1500ms\"")),
+        "ring.toml: cluster.sync_timeout is 1.5s; it is at least cluster.peer_timeout, which is 2s: a member would go \
+         on without what others are just about to hand it"
+    );
+    assert!(load_toml(&ring(2, "peer_timeout = \"2s\"\nsync_timeout = \"2s\"")).is_ok());
+}
+
+#[test]
+fn what_will_surprise_when_a_member_is_lost_is_warned_of() {
     let warnings = |members, settings| load_toml(&ring(members, settings)).unwrap().warnings();
     for (members, settings, word) in [
         (2, "majority_guard = true", "cluster.majority_guard is on in a ring of two"),
         (2, "min_copies = 2", "while any of them is away, no write is acknowledged"),
         (3, "replicas = 3\nmin_copies = 3", "cluster.min_copies is 3, the number of members"),
+        (
+            3,
+            "tombstone_ttl = \"28s\"",
+            "cluster.tombstone_ttl is 28s, and a member that was taken out needs 28.3s",
+        ),
     ] {
         let [warning] = &warnings(members, settings)[..] else { panic!("{members} members, {settings}") };
         assert!(warning.contains(word), "{warning}");
@@ -65,6 +80,9 @@ fn a_ring_that_stops_with_its_first_lost_member_is_warned_of() {
         (3, "majority_guard = true"),
         (3, "min_copies = 2"),
         (3, "replicas = 1"),
+        (3, "tombstone_ttl = \"29s\""),
+        (3, "tombstone_ttl = \"5s\"\nrest = \"1s\""),
+        (1, "tombstone_ttl = \"1s\""),
         (1, ""),
     ] {
         assert_eq!(warnings(members, settings), [""; 0], "{members} members, {settings}");

@@ -97,7 +97,7 @@ prop_compose! {
             peer_timeout,
             rest,
             validation_passes,
-            sync_timeout,
+            sync_timeout: sync_timeout.max(peer_timeout),
             handoff_rate,
             tombstone_ttl,
             sweep_interval,

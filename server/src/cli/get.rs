@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ringhold_client::{ByteRange, Client, ObjectStream};
+use ringhold_client::{ByteRange, Client, GetOptions, ObjectStream};
 use ringhold_ring::Key;
 
 use super::{Exit, Failure, input, output};
@@ -24,15 +24,16 @@ pub struct GetArgs {
     /// Read only these bytes: 0-99, 100- (to the end), or -100 (the last 100)
     #[arg(long, value_name = "FIRST-LAST", value_parser = range, allow_hyphen_values = true)]
     range: Option<ByteRange>,
+    /// Any member that keeps the object may answer, though its copy may be older than the last write
+    #[arg(long)]
+    max_stale: bool,
 }
 
 /// Carries it out.
 pub async fn run(ring: &Client, args: &GetArgs) -> Result<(), Failure> {
     let key = args.key.as_str();
-    let object = match args.range {
-        Some(range) => ring.get_range_stream(key, range).await?,
-        None => ring.get_stream(key).await?,
-    };
+    let options = GetOptions { range: args.range, max_stale: args.max_stale };
+    let object = ring.get_stream_with(key, &options).await?;
     let mut object = object.ok_or_else(|| Failure::not_found(key))?;
     match args.output.as_deref() {
         None => to_stdout(&mut object).await,

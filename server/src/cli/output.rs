@@ -23,6 +23,11 @@ pub fn print_json(document: &impl Serialize) -> Result<(), Failure> {
     print(text.map_err(|error| Failure::general(format!("cannot write JSON: {error}")))? + "\n")
 }
 
+/// Tells a person of something. Nobody may be there any more to read it.
+pub fn tell(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
 /// Tells a person of something that may go wrong later.
 pub fn warn(message: &str) {
     let _ = writeln!(std::io::stderr(), "ringhold: warning: {message}");

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
-use ringhold_client::{Client, Counter, Object, Patch, PatchOptions, Patched, RawPatch, SetPatch};
+use ringhold_client::{
+    Client, Counter, IdempotencyKey, Object, Patch, PatchOptions, Patched, RawPatch, SetPatch,
+};
 use ringhold_ring::{Key, Ttl};
 use serde_json::{Value, json};
 
@@ -38,6 +40,9 @@ pub struct PatchArgs {
     ttl: Option<Ttl>,
     #[command(flatten)]
     condition: ConditionArgs,
+    /// Names the patch: repeated under the same name within five minutes it does not run again [default: a random name]
+    #[arg(long, value_name = "NAME")]
+    idempotency_key: Option<IdempotencyKey>,
     /// Print what was done as JSON
     #[arg(long)]
     json: bool,
@@ -76,7 +81,11 @@ impl Kind {
 /// Carries it out.
 pub async fn run(ring: &Client, args: &PatchArgs) -> Result<(), Failure> {
     let patch = patch(args)?;
-    let options = PatchOptions { ttl: args.ttl, condition: args.condition.clone().into() };
+    let options = PatchOptions {
+        ttl: args.ttl,
+        condition: args.condition.clone().into(),
+        idempotency_key: args.idempotency_key.clone(),
+    };
     let patched = ring.patch_with(args.key.as_str(), &patch, &options).await?;
     if args.json { output::print_json(&report(args, patched)) } else { show(args.kind, &patched.answer) }
 }

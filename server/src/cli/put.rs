@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ringhold_client::{Client, Condition, EntityTag, PutOptions};
+use ringhold_client::{Client, Condition, EntityTag, IdempotencyKey, PutOptions};
 use ringhold_ring::{Key, Ttl};
 use serde_json::json;
 
@@ -27,6 +27,10 @@ pub struct PutArgs {
     content_type: Option<String>,
     #[command(flatten)]
     condition: ConditionArgs,
+    /// Names the write: repeated under the same name within five minutes it does not run again [default: a random name
+    /// with a condition, none without]
+    #[arg(long, value_name = "NAME")]
+    idempotency_key: Option<IdempotencyKey>,
     /// Print what was done as JSON
     #[arg(long)]
     json: bool,
@@ -60,6 +64,7 @@ pub async fn run(ring: &Client, args: &PutArgs) -> Result<(), Failure> {
         content_type: args.content_type.clone(),
         ttl: args.ttl,
         condition: args.condition.clone().into(),
+        idempotency_key: args.idempotency_key.clone(),
     };
     let stored = ring.put_with(args.key.as_str(), value, &options).await?;
     if args.json {

@@ -40,7 +40,9 @@ fn commands_take_their_options_before_and_after_their_arguments() {
         "ringhold put k - --secret-file s",
         "ringhold completions zsh",
         "ringhold serve --config file --set a.b=c --set d.e=f",
-        "ringhold cluster --nodes 5",
+        "ringhold cluster --nodes 5 --replicas 3",
+        "ringhold get k --max-stale",
+        "ringhold patch k {} --kind merge --idempotency-key order-17",
     ] {
         assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
     }
@@ -64,6 +66,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         ("ringhold patch k {}", "--kind"),
         ("ringhold patch k --kind magic {}", "rate-limit"),
         ("ringhold cluster --nodes 0", "1..=64"),
+        ("ringhold put k --idempotency-key a\u{e9}", "1 to 255 visible"),
         ("ringhold cluster --host elsewhere", "IPv4"),
         ("ringhold gett k", "get"),
     ] {

@@ -10,7 +10,7 @@ use http::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use ringhold_ring::{Timestamp, Ttl, Version};
 
 use super::problem::{Code, Problem};
-use crate::object::{Conditions, ContentType, Forwarding, Tags};
+use crate::object::{Conditions, ContentType, Delivery, Forwarding, OperationId, Tags};
 
 /// A header that makes sense only once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,6 +66,8 @@ pub(super) struct Fields<'a> {
     pub(super) content_type: Field<'a>,
     pub(super) range: Field<'a>,
     pub(super) if_range: Field<'a>,
+    idempotency_key: Field<'a>,
+    any_copy: bool,
     content_encoding: Field<'a>,
     content_range: Field<'a>,
     host: Field<'a>,
@@ -84,6 +86,8 @@ impl<'a> Fields<'a> {
                 "x-ttl" => fields.ttl.add(value),
                 "x-pp-datastore-behavior" => fields.behavior.add(value),
                 "content-type" => fields.content_type.add(value),
+                "idempotency-key" => fields.idempotency_key.add(value),
+                "cache-control" => fields.any_copy |= allows_stale(value.as_bytes()),
                 "content-encoding" => fields.content_encoding.add(value),
                 "content-range" => fields.content_range.add(value),
                 "range" => fields.range.add(value),
@@ -110,9 +114,21 @@ impl<'a> Fields<'a> {
     }
 
     /// `X-PP-Datastore-Behavior`
-    pub(super) fn forwarding(&self) -> Result<Forwarding, Problem> {
+    fn forwarding(&self) -> Result<Forwarding, Problem> {
         let text = self.behavior.at_most_once(Code::BadBehavior)?;
         Ok(text.map(parse_forwarding).transpose()?.unwrap_or_default())
+    }
+
+    /// How a read wants to be handled: `X-PP-Datastore-Behavior`, `Cache-Control`.
+    pub(super) fn read_delivery(&self) -> Result<Delivery, Problem> {
+        Ok(Delivery { forwarding: self.forwarding()?, any_copy: self.any_copy, id: None })
+    }
+
+    /// How a write does: `X-PP-Datastore-Behavior`, `Idempotency-Key`.
+    pub(super) fn write_delivery(&self) -> Result<Delivery, Problem> {
+        let forwarding = self.forwarding()?;
+        let name = self.idempotency_key.at_most_once(Code::BadIdempotencyKey)?;
+        Ok(Delivery { forwarding, any_copy: false, id: name.map(parse_idempotency_key).transpose()? })
     }
 
     /// `Content-Type`, if there is one.
@@ -160,6 +176,29 @@ pub(super) fn parse_forwarding(text: &[u8]) -> Result<Forwarding, Code> {
         text if text.eq_ignore_ascii_case(b"DISALLOW_FORWARDING") => Ok(Forwarding::Disallowed),
         _ => Err(Code::BadBehavior),
     }
+}
+
+/// The longest `Idempotency-Key`, in bytes.
+const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
+
+/// What a client calls its operation; of a long name its digest is kept.
+fn parse_idempotency_key(name: &[u8]) -> Result<OperationId, Code> {
+    let is_visible = name.iter().all(u8::is_ascii_graphic);
+    let fits = (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&name.len());
+    if is_visible && fits { Ok(OperationId::of(name)) } else { Err(Code::BadIdempotencyKey) }
+}
+
+/// Whether a line of `Cache-Control` has `max-stale` (RFC 9111 section 5.2.1.2), for any time but none. How stale a copy
+/// is nobody knows, so another number means as much as no number.
+fn allows_stale(line: &[u8]) -> bool {
+    line.split(|byte| *byte == b',').any(|directive| {
+        let (name, seconds) = match directive.iter().position(|byte| *byte == b'=') {
+            Some(at) => (&directive[..at], Some(directive[at + 1..].trim_ascii())),
+            None => (directive, None),
+        };
+        let nothing = |seconds: &[u8]| seconds.iter().all(|digit| *digit == b'0');
+        name.trim_ascii().eq_ignore_ascii_case(b"max-stale") && !seconds.is_some_and(nothing)
+    })
 }
 
 /// A date of HTTP, from 1970 on.
@@ -271,6 +310,17 @@ mod tests {
             assert_eq!(parsed(Comparison::Strong, &[line]), None, "{line:?}");
         }
         assert_eq!(parsed(Comparison::Strong, &["*", "\"a\""]), None);
+    }
+
+    #[test]
+    fn a_stale_answer_is_allowed_by_its_directive_alone() {
+        for line in ["max-stale", "MAX-STALE", "no-transform, max-stale ", "max-stale=60", "max-stale = 1,a"]
+        {
+            assert!(allows_stale(line.as_bytes()), "{line:?}");
+        }
+        for line in ["", "no-cache", "max-age=5", "max-stale=0", "max-stale=", "x-max-stale", "max-stales"] {
+            assert!(!allows_stale(line.as_bytes()), "{line:?}");
+        }
     }
 
     #[test]

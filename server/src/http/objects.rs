@@ -48,7 +48,7 @@ pub(super) fn read_here(
 ) -> Option<Response<Body>> {
     let key = Key::from_path(raw_key).ok()?;
     let conditions = fields.read_conditions(headers).ok()?;
-    let answer = app.objects.read_here(&key, &conditions, fields.forwarding().ok()?)?;
+    let answer = app.objects.read_here(&key, &conditions, fields.read_delivery().ok()?)?;
     Some(response(app, fields, method, answer))
 }
 
@@ -61,7 +61,10 @@ async fn carry_out(
 ) -> Result<Response<Body>, Problem> {
     let verb = Verb::of(&head.method)?;
     let key = Key::from_path(raw_key)?;
-    let forwarding = fields.forwarding()?;
+    let delivery = match verb {
+        Verb::Get => fields.read_delivery()?,
+        Verb::Put | Verb::Delete | Verb::Patch => fields.write_delivery()?,
+    };
     let (operation, received) = match verb {
         Verb::Get => (Operation::Get { conditions: fields.read_conditions(&head.headers)? }, None),
         Verb::Delete => (Operation::Delete { conditions: fields.write_conditions(&head.headers)? }, None),
@@ -70,7 +73,7 @@ async fn carry_out(
             Box::pin(patch(app, head, fields, upload)).await.map(|(patch, body)| (patch, Some(body)))?
         }
     };
-    let answer = app.objects.execute(&key, operation, forwarding).await;
+    let answer = app.objects.execute(&key, operation, delivery).await;
     drop(received);
     Ok(response(app, fields, &head.method, answer))
 }

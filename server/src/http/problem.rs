@@ -48,6 +48,8 @@ codes! {
         "If-Match and If-None-Match are \"*\" or a comma-separated list of entity tags in double quotes";
     BadContentType, 400, "bad-content-type", "The content type is not valid",
         "a Content-Type is given once: 1 to 255 visible ASCII characters or blanks";
+    BadIdempotencyKey, 400, "bad-idempotency-key", "The idempotency key is not valid",
+        "an Idempotency-Key is given once: 1 to 255 visible ASCII characters, the same for every repeat of a request";
     PartialPut, 400, "partial-put", "A part of a value cannot be put",
         "PUT stores a whole value and takes no Content-Range; use PATCH to change a part";
     BadBody, 400, "bad-body", "The body ended early or is framed wrongly",

@@ -2,9 +2,10 @@
 //!
 //! Fields are added, never renamed or removed: clients and dashboards read these.
 
-use ringhold_ring::{Key, MemberAddress};
+use ringhold_ring::{Key, Mandate, MemberAddress};
 use serde::{Deserialize, Serialize};
 
+use crate::sweep::Handover;
 use crate::telemetry::metrics::Page;
 
 /// What the HTTP side asks of the node it belongs to.
@@ -49,6 +50,57 @@ pub struct ClusterReport {
     /// What keeps strangers out.
     #[serde(default)]
     pub security: SecurityReport,
+    /// What the answering member does with requests for keys that it owns: `acting` (it executes them), `doubting` (they
+    /// wait until it knows whether others took its place) or `passive` (it passes them to the next in the list).
+    #[serde(default = "acting")]
+    pub acting: String,
+    /// Since when it has been waiting to be handed what it missed, milliseconds since 1970-01-01 UTC; absent: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syncing_since_ms: Option<u64>,
+    /// The ring that it is changing to; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_ring_id: Option<String>,
+    /// To whom it is handing objects now.
+    #[serde(default)]
+    pub handoff: Vec<HandoffReport>,
+    /// What came of its copies to other members since it started.
+    #[serde(default)]
+    pub copies: CopiesReport,
+}
+
+fn acting() -> String {
+    Mandate::Acting.name().to_owned()
+}
+
+/// How far the answering member is with handing another one what that one should keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandoffReport {
+    /// To whom.
+    pub member: MemberAddress,
+    /// Objects and tombstones that were sent and kept.
+    pub objects_sent: u64,
+    /// Their keys and values.
+    pub bytes_sent: u64,
+    /// About how many are still to be looked at or sent.
+    pub objects_left: u64,
+    /// When it began, milliseconds since 1970-01-01 UTC.
+    pub started_at_ms: u64,
+}
+
+impl From<Handover> for HandoffReport {
+    fn from(handover: Handover) -> Self {
+        let Handover { member, began_at, objects_sent, bytes_sent, objects_left } = handover;
+        Self { member, objects_sent, bytes_sent, objects_left, started_at_ms: began_at.as_millis() }
+    }
+}
+
+/// Copies of writes that the answering member executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiesReport {
+    /// Copies that another member keeps.
+    pub sent: u64,
+    /// Copies that a member did not take, or did not answer for.
+    pub failed: u64,
 }
 
 /// One member, as the answering one sees it.
@@ -68,6 +120,9 @@ pub struct MemberReport {
     /// Its ring id when it is known and not the answering member's: the two disagree about the ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ring_id: Option<String>,
+    /// Whether the answering member has handed it everything that it should keep, since it last came.
+    #[serde(default)]
+    pub handed: bool,
     /// The fraction of all keys that it is the first home member of.
     pub share: f64,
     /// Why it was last taken out; absent: it never was.
@@ -80,6 +135,9 @@ pub struct MemberReport {
 pub struct StoreReport {
     /// Objects held.
     pub objects: u64,
+    /// Deleted and expired objects that are remembered, so that older copies do not come back.
+    #[serde(default)]
+    pub tombstones: u64,
     /// Bytes held: keys, values and overhead.
     pub bytes: u64,
     /// `store.max_bytes`
@@ -92,8 +150,8 @@ pub struct StoreReport {
 
 impl From<crate::store::Usage> for StoreReport {
     fn from(usage: crate::store::Usage) -> Self {
-        let crate::store::Usage { objects, bytes, max_bytes, evicted, expired, .. } = usage;
-        Self { objects, bytes, max_bytes, evicted, expired }
+        let crate::store::Usage { objects, tombstones, bytes, max_bytes, evicted, expired, .. } = usage;
+        Self { objects, tombstones, bytes, max_bytes, evicted, expired }
     }
 }
 

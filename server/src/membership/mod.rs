@@ -215,6 +215,12 @@ impl Membership {
         self.known.lock().report(self.clock.now())
     }
 
+    /// Since when others are handing this node what it lacks, while they are.
+    #[must_use]
+    pub fn syncing_since(&self) -> Option<Timestamp> {
+        self.known.lock().tenure.syncing_since()
+    }
+
     /// The ring that this node is to change to, if it is.
     #[must_use]
     pub fn target(&self) -> Option<RingId> {

@@ -6,8 +6,9 @@ use crate::support::{Node, Step, TAG, answer, found, nobody, problem, replaced};
 use crate::{against, ringhold, run, run_with_input};
 
 const CLUSTER: &str = r#"{"name":"shop","ring_id":"00ff","placement":"modulo","replicas":1,"member":"10.0.0.1:9999",
-    "incarnation":"01","version":"0.1.0","members":[{"address":"10.0.0.1:9999","health":"online","share":1.0,"is_self":true,"passes":0}],
-    "store":{"objects":1,"bytes":100,"max_bytes":1024,"evicted":0,"expired":0}}"#;
+    "incarnation":"01","version":"0.1.0","members":[{"address":"10.0.0.1:9999","health":"online","share":1.0,"is_self":true,"passes":0,
+    "handed":false}],"store":{"objects":1,"tombstones":0,"bytes":100,"max_bytes":1024,"evicted":0,"expired":0},
+    "acting":"acting","handoff":[],"copies":{"sent":0,"failed":0}}"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn get_prints_the_value_and_nothing_else() {
@@ -15,6 +16,16 @@ async fn get_prints_the_value_and_nothing_else() {
     let (run, node) = against([Step::Answer(found(value))], &["get", "a key"]).await;
     assert_eq!((run.code, run.stdout.as_slice(), run.stderr.as_str()), (0, value.as_slice(), ""));
     assert_eq!(node.request().path, "/objects/a%20key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_copy_and_a_named_patch_are_asked_for_as_such() {
+    let (run, node) = against([Step::Answer(found("old"))], &["get", "k", "--max-stale"]).await;
+    assert_eq!((run.text(), node.request().header("cache-control")), ("old", Some("max-stale")));
+    let patched = Step::Answer(answer(200, &[("etag", TAG)], "1"));
+    let named = ["patch", "k", "--kind", "counter", "--add", "1", "--idempotency-key", "order-17"];
+    let (run, node) = against([patched], &named).await;
+    assert_eq!((run.text(), node.request().header("idempotency-key")), ("1\n", Some("order-17")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,10 @@ async fn each_way_to_fail_has_its_code() {
     assert_eq!(code(refused(404, "object-not-found"), &["get", "k"]).await, 3);
     assert_eq!(code(refused(412, "precondition-failed"), &["put", "k", "--if-absent"]).await, 4);
     assert_eq!(code(refused(503, "not-ready"), &["get", "k"]).await, 5);
+    for nothing_done in ["unavailable", "no-majority"] {
+        assert_eq!(code(refused(503, nothing_done), &["put", "k", "--if-absent"]).await, 5, "{nothing_done}");
+    }
+    assert_eq!(code(refused(503, "too-few-copies"), &["put", "k"]).await, 6);
     assert_eq!(code(Step::Cut(vec![]), &["get", "k"]).await, 5);
     assert_eq!(code(Step::Cut(vec![]), &["patch", "k", "--kind", "counter", "--add", "1"]).await, 6);
     assert_eq!(

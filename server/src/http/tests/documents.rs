@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Node;
 use crate::http::problem::Code;
-use crate::http::report::{ClusterReport, Location, NodeStatus as _, SourceReport};
+use crate::http::report::{ClusterReport, HandoffReport, Location, NodeStatus as _, SourceReport};
 
 fn document() -> Value {
     serde_json::from_str(ringhold_proto_docs::OPENAPI).unwrap()
@@ -111,6 +111,15 @@ async fn the_reports_have_the_members_that_the_openapi_document_requires() {
     assert_eq!(members(serde_json::to_value(cluster.store).unwrap()), required("StoreReport"));
     assert_eq!(members(serde_json::to_value(&cluster).unwrap()), required("ClusterReport"));
     assert_eq!(members(serde_json::to_value(&cluster.security).unwrap()), required("SecurityReport"));
+    let handoff = HandoffReport {
+        member: cluster.member.clone(),
+        objects_sent: 1,
+        bytes_sent: 2,
+        objects_left: 3,
+        started_at_ms: 4,
+    };
+    assert_eq!(members(serde_json::to_value(&handoff).unwrap()), required("HandoffReport"));
+    assert_eq!(members(serde_json::to_value(cluster.copies).unwrap()), required("CopiesReport"));
     assert_eq!(members(serde_json::to_value(&source).unwrap()), required("SourceReport"));
     assert_eq!(members(serde_json::to_value(&location).unwrap()), required("Location"));
 }

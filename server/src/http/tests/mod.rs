@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::guard::{Guard, Policy};
-use super::report::{ClusterReport, Location, MemberReport, NodeStatus, SecurityReport};
+use super::report::{ClusterReport, CopiesReport, Location, MemberReport, NodeStatus, SecurityReport};
 use super::{AcceptedMember, App, serve};
 use crate::clock::Clock;
 use crate::owner::Owner;
@@ -89,9 +89,7 @@ impl Node {
         change(&mut config);
         let clock = Clock::manual(NOW);
         let member: MemberAddress = MEMBER.parse().unwrap();
-        let store = Store::new(&config.store, clock.clone());
-        let owner = Owner::new(&member, &config.store, store, clock.clone());
-        let objects = Objects::alone(owner, MEMBER);
+        let objects = Objects::alone(&config.store, clock.clone(), MEMBER);
         let status = Arc::new(Status::default());
         let (accepted, members) = mpsc::unbounded_channel();
         let guard = Arc::new(Guard::new(policy, clock.clone()));
@@ -164,11 +162,17 @@ impl NodeStatus for Status {
                 passes: 0,
                 state: None,
                 ring_id: None,
+                handed: false,
                 share: 1.0,
                 last_failure: None,
             }],
             store: crate::store::Usage::default().into(),
             security: SecurityReport::default(),
+            acting: "acting".into(),
+            syncing_since_ms: None,
+            target_ring_id: None,
+            handoff: Vec::new(),
+            copies: CopiesReport::default(),
         }
     }
 

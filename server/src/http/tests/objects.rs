@@ -174,6 +174,35 @@ async fn a_request_may_be_kept_from_being_forwarded() {
 }
 
 #[tokio::test]
+async fn a_write_may_be_named_so_that_its_repeat_is_recognised() {
+    let node = Node::start().await;
+    let longest = "~".repeat(255);
+    for name in ["!", "order-17/attempt-1", &longest] {
+        let put = node.ask(&format!("PUT /objects/a\nIdempotency-Key: {name}\n\nx")).await;
+        assert!(put.status == 201 || put.status == 204, "{name}: {}", put.status);
+    }
+    for method in ["PUT", "DELETE", "PATCH"] {
+        for bad in [" ", "two words", &format!("{longest}~"), "a\nIdempotency-Key: b"] {
+            let request =
+                format!("{method} /objects/a\nContent-Type: text/plain\nIdempotency-Key: {bad}\n\nx");
+            let refused = node.ask(&request).await;
+            assert_eq!((refused.status, refused.code().as_str()), (400, "bad-idempotency-key"), "{bad:?}");
+        }
+    }
+    assert_eq!(node.ask("GET /objects/a\nIdempotency-Key: two words").await.text(), "x");
+}
+
+#[tokio::test]
+async fn a_reader_may_take_a_stale_copy_and_loses_nothing_by_it() {
+    let node = Node::start().await;
+    node.ask("PUT /objects/a\n\nx").await;
+    for line in ["max-stale", "no-transform, MAX-STALE=60", "max-stale=0", "no-cache"] {
+        assert_eq!(node.ask(&format!("GET /objects/a\nCache-Control: {line}")).await.text(), "x", "{line}");
+        assert_eq!(node.ask(&format!("HEAD /objects/a\nCache-Control: {line}")).await.status, 200, "{line}");
+    }
+}
+
+#[tokio::test]
 async fn values_of_every_size_come_back_byte_for_byte() {
     let node = Node::start().await;
     let mut client = node.connect().await;
