@@ -129,7 +129,8 @@ impl Node {
         });
         let store = Store::new(&config.store, clock.clone());
         let owner = Owner::new(&address, &config.store, store, clock.clone());
-        let membership = Arc::new(Membership::new(ring, me, cluster, incarnation, Arc::clone(&peers), clock.clone()));
+        let membership =
+            Arc::new(Membership::new(ring, me, cluster, incarnation, Arc::clone(&peers), clock.clone()));
         let objects = Objects::new(owner, Arc::clone(&membership), Arc::clone(&peers), cluster.peer_timeout);
 
         let status = Arc::new(Status::new(&config, incarnation, &objects, &membership, &protection));

@@ -169,9 +169,7 @@ impl Handler for Objects {
 
     async fn answer(&self, _: &MemberAddress, ask: Ask) -> Told {
         match ask {
-            Ask::Heartbeat(theirs) => {
-                Told::Heartbeat(self.0.membership.heartbeat(Some(theirs.incarnation)))
-            }
+            Ask::Heartbeat(theirs) => Told::Heartbeat(self.0.membership.heartbeat(Some(theirs.incarnation))),
             Ask::Copy(_) | Ask::Offer(_) | Ask::Sums { .. } | Ask::Ring => Told::Busy,
         }
     }
@@ -186,7 +184,8 @@ impl Objects {
         let address: ringhold_ring::MemberAddress = me.parse().unwrap();
         let ring = ringhold_ring::Ring::new([address.clone()], cluster.placement, 1).unwrap();
         let index = ring.index_of(&address).unwrap();
-        let identity = crate::peer::Identity::new("test", address, ring.id(), 1, 1 << 20, clock.clone()).unwrap();
+        let identity =
+            crate::peer::Identity::new("test", address, ring.id(), 1, 1 << 20, clock.clone()).unwrap();
         let peers = Arc::new(Peers::new(Arc::new(identity), crate::peer::Tcp));
         let membership = Arc::new(Membership::new(ring, index, &cluster, 1, Arc::clone(&peers), clock));
         Self::new(owner, membership, peers, cluster.peer_timeout)
