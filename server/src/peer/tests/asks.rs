@@ -16,7 +16,7 @@ use crate::peer::message;
 use crate::peer::network::{Copying, MAX_IDS, MAX_OFFERS};
 use crate::peer::reply::Reply;
 
-fn copy(name: &str, value: impl Into<Bytes>) -> CopyOf {
+pub(super) fn copy(name: &str, value: impl Into<Bytes>) -> CopyOf {
     let version = Version::from_bytes([5; 12]);
     let object = Object { value: value.into(), content_type: ContentType::Text, version, expires_at: None };
     let term = ringhold_ring::Term { incarnation: Incarnation::new(3), number: 1 };

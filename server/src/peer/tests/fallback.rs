@@ -189,6 +189,45 @@ async fn a_plain_member_is_probed_by_its_readiness() {
 }
 
 #[tokio::test]
+async fn a_plain_member_agrees_with_every_heartbeat_and_takes_nothing_that_needs_the_stream() {
+    let (member, seen) = server(|_, path| match path {
+        "/readyz" => answer(200, &[OURS], "ready\n"),
+        _ => problem(404, "not-found", ""),
+    })
+    .await;
+    let peers = peers();
+    let (said, target) = (heartbeat(MemberState::Syncing), Some(RingId::from_u64(9)));
+    let ours = Heartbeat { incarnation: Incarnation::new(3), target, ..said };
+    let told = peers.ask(&member, Ask::Heartbeat(ours), PATIENCE).await;
+    let Ok(Told::Heartbeat(theirs)) = told else { panic!("{told:?}") };
+    let agreed = Heartbeat {
+        incarnation: theirs.incarnation,
+        state: MemberState::Ready,
+        target,
+        prepared: true,
+        knows: Some(ours.incarnation),
+        sees: Standing::Online,
+        handed: true,
+        ..said
+    };
+    assert_eq!(theirs, agreed);
+
+    let before = seen.lock().len();
+    let asks =
+        [Ask::Ring, Ask::Sums { bits: 1 }, Ask::Offer(Vec::new()), Ask::Copy(super::asks::copy("k", "x"))];
+    for asked in asks {
+        let error = peers.ask(&member, asked, PATIENCE).await.unwrap_err();
+        let PeerError::NotSent(text) = error else { panic!("{error}") };
+        assert!(text.contains("a member without the stream takes no copies"), "{text}");
+    }
+    let instead_of = Some(ringhold_ring::Term { incarnation: Incarnation::new(3), number: 1 });
+    let in_our_place = Passage { instead_of, ..forwarded() };
+    let executed = peers.execute(&member, &key("k"), &get(), in_our_place, PATIENCE).await;
+    assert!(matches!(executed, Err(PeerError::NotSent(_))), "{executed:?}");
+    assert_eq!(seen.lock().len(), before, "it was asked for none of that");
+}
+
+#[tokio::test]
 async fn a_server_that_is_no_member_is_not_ready_whatever_it_answers() {
     for status in [200, 503] {
         let (member, _) = server(move |_, _| answer(status, &[], "welcome")).await;
