@@ -37,6 +37,8 @@ short_runs! {
     a_hello_never_breaks_a_handshake: "hello", 20_000;
     requests_of_members_decode_or_are_refused: "request", 20_000;
     replies_of_members_decode_or_are_refused: "reply", 20_000;
+    asks_of_members_decode_or_are_refused: "ask", 20_000;
+    lists_of_members_decode_or_are_refused: "list", 20_000;
     probes_decode_or_are_refused: "probe", 20_000;
     no_forged_frame_is_opened: "sealed", 2_000;
     jks_stores_open_or_are_refused: "jks", 2_000;

@@ -14,11 +14,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use ringhold_ring::{Key, MemberAddress, RingId, Timestamp, Version};
 use ringhold_server::clock::Clock;
-use ringhold_server::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal};
+use ringhold_server::object::{Conditions, ContentType, Object, Operation, Outcome};
 use ringhold_server::peer::frame::{self, Kind};
 use ringhold_server::peer::message::{decode_request, encode_request};
+use ringhold_server::peer::network::{Ask, Executed, Passage, Told};
 use ringhold_server::peer::reply::{self, Reply};
-use ringhold_server::peer::{Channel, Handler, Identity, MemberState, PROTOCOL, Peers, Request, Tcp, serve};
+use ringhold_server::peer::{Channel, Handler, Identity, Network, PROTOCOL, Peers, Tcp, serve};
 use ringhold_server::security::shared_secret::{SharedSecrets, generate_secret};
 use tokio_util::sync::CancellationToken;
 
@@ -45,13 +46,22 @@ fn get() -> Operation {
     Operation::Get { conditions: Conditions::default() }
 }
 
+const FORWARDED: Passage = Passage {
+    hops: 1,
+    ring: RingId::from_u64(7),
+    instead_of: None,
+    after_failure: false,
+    any_copy: false,
+    id: None,
+};
+
 #[divan::bench]
 fn code_a_get(bencher: Bencher<'_, '_>) {
     let (key, mut buffer) = (Key::new("a key of 16 byte").unwrap(), Vec::with_capacity(256));
-    let (operation, left, ring) = (get(), Duration::from_secs(1), RingId::from_u64(7));
+    let (operation, left) = (get(), Duration::from_secs(1));
     bencher.bench_local(move || {
         buffer.clear();
-        frame::put(&mut buffer, Kind::Request, 1, |to| encode_request(to, &key, &operation, left, ring));
+        frame::put(&mut buffer, Kind::Request, 1, |to| encode_request(to, &key, &operation, FORWARDED, left));
         let (frame, _) = frame::first(&buffer).unwrap().unwrap();
         black_box(decode_request(frame.payload, LIMIT).unwrap());
     });
@@ -98,8 +108,9 @@ fn round_trips(bencher: Bencher<'_, '_>, bytes: usize, secrets: Option<&SharedSe
                     tokio::spawn(async move {
                         let key = Key::new("a key of 16 byte").unwrap();
                         for _ in 0..count / 64 {
-                            let answer = peers.execute(&member, &key, &get(), Duration::from_secs(5)).await;
-                            assert!(matches!(answer, Ok(Ok(Outcome::Found(_)))));
+                            let (get, wait) = (get(), Duration::from_secs(5));
+                            let answer = peers.execute(&member, &key, &get, FORWARDED, wait).await;
+                            assert!(matches!(answer, Ok(Executed::Done(Ok(Outcome::Found(_))))));
                         }
                     })
                 })
@@ -114,12 +125,19 @@ fn round_trips(bencher: Bencher<'_, '_>, bytes: usize, secrets: Option<&SharedSe
 struct Constant(Object);
 
 impl Handler for Constant {
-    async fn execute(&self, _: Request) -> Result<Outcome, Refusal> {
-        Ok(Outcome::Found(self.0.clone()))
+    async fn execute(
+        &self,
+        _: &MemberAddress,
+        _: Key<'static>,
+        _: Operation,
+        _: Passage,
+        _: Duration,
+    ) -> Executed {
+        Executed::Done(Ok(Outcome::Found(self.0.clone())))
     }
 
-    fn state(&self) -> MemberState {
-        MemberState::Ready
+    async fn answer(&self, _: &MemberAddress, _: Ask) -> Told {
+        Told::Busy
     }
 }
 

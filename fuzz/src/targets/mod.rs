@@ -30,6 +30,8 @@ pub const TARGETS: &[Target] = &[
     stream::HELLO,
     stream::REQUEST,
     stream::REPLY,
+    stream::ASK,
+    stream::LIST,
     stream::PROBE,
     stream::SEALED,
     keystores::JKS,

@@ -5,13 +5,20 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ringhold_ring::{Key, RingId, Timestamp, Ttl, Version};
-use ringhold_server::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal, Tags};
+use ringhold_ring::{
+    Heartbeat, Incarnation, Key, MemberState, Placement, RingId, Standing, Term, Timestamp, Ttl, Version,
+};
+use ringhold_server::object::{
+    Conditions, ContentType, Object, Operation, OperationId, Outcome, Record, Refusal, Tags,
+};
 use ringhold_server::patch::PatchKind;
 use ringhold_server::peer::frame::{self, INLINE_BYTES, Kind};
 use ringhold_server::peer::message::{self, Body};
+use ringhold_server::peer::network::{
+    Ask, Copied, CopyOf, Copying, MAX_OFFERS, Passage, RingDescription, Told,
+};
 use ringhold_server::peer::reply::{self, Reply};
-use ringhold_server::peer::{Hello, MemberState};
+use ringhold_server::peer::{Hello, ask, heartbeat};
 use ringhold_server::security::shared_secret::SharedSecrets;
 use ringhold_server::security::stream::{StreamKeys, TAG_BYTES, Transcript};
 
@@ -47,6 +54,21 @@ pub const REPLY: Target = Target {
     max_bytes: 32 << 10,
     samples: replies,
     run: run_reply,
+};
+pub const ASK: Target = Target {
+    name: "ask",
+    words: &["key", "text/plain", "\u{1}", "\u{8}"],
+    max_bytes: 32 << 10,
+    samples: asks,
+    run: run_ask,
+};
+/// Lists that follow an `ASK` or an `ANSWER` in pieces.
+pub const LIST: Target = Target {
+    name: "list",
+    words: &["key", "10.0.0.1:1"],
+    max_bytes: 16 << 10,
+    samples: lists,
+    run: run_list,
 };
 pub const PROBE: Target =
     Target { name: "probe", words: &["\u{3}"], max_bytes: 64, samples: probes, run: run_probe };
@@ -98,8 +120,9 @@ fn frames() -> Vec<Vec<u8>> {
         (Kind::Cancel, Vec::new()),
         (Kind::Body, vec![1; 100]),
         (Kind::Credit, vec![0, 1, 0, 0]),
-        (Kind::Probe, vec![0; 8]),
-        (Kind::ProbeAnswer, vec![3; 17]),
+        (Kind::Ask, asks().remove(0)),
+        (Kind::Probe, probes().remove(0)),
+        (Kind::ProbeAnswer, probes().remove(1)),
     ] {
         frame::put(&mut all, kind, 9, |to| to.extend_from_slice(&payload));
     }
@@ -156,7 +179,7 @@ fn run_request(input: &[u8]) -> String {
         return "to be followed".into();
     }
     let mut again = Vec::new();
-    message::encode_request(&mut again, &head.key, &head.operation, head.time_left, head.ring_id);
+    message::encode_request(&mut again, &head.key, &head.operation, head.passage, head.time_left);
     let decoded = message::decode_request(&again, MAX_OBJECT_BYTES);
     assert_eq!(decoded.as_ref(), Ok(&head), "a REQUEST is read as it was written");
     kind(&head.operation)
@@ -190,14 +213,20 @@ fn requests() -> Vec<Vec<u8>> {
             conditions,
         },
     ];
-    let encode = |operation: &Operation| {
+    let direct =
+        Passage { hops: 1, ring: RING, instead_of: None, after_failure: false, any_copy: false, id: None };
+    let id = Some(OperationId::from_u128(9));
+    let passed =
+        Passage { hops: 3, instead_of: Some(term()), after_failure: true, any_copy: true, id, ..direct };
+    let encode = |operation: &Operation, passage| {
         let mut payload = Vec::new();
         if let Ok(key) = Key::new("a/key") {
-            message::encode_request(&mut payload, &key, operation, Duration::from_millis(900), RING);
+            message::encode_request(&mut payload, &key, operation, passage, Duration::from_millis(900));
         }
         payload
     };
-    operations.iter().map(encode).collect()
+    let passages = [direct, passed];
+    operations.iter().flat_map(|operation| passages.map(|passage| encode(operation, passage))).collect()
 }
 
 fn run_reply(input: &[u8]) -> String {
@@ -240,6 +269,16 @@ fn replies() -> Vec<Vec<u8>> {
         refused(Refusal::MalformedPatch("why".into())),
         refused(Refusal::PatchConflict("why".into())),
         refused(Refusal::OutcomeUnknown("why".into())),
+        refused(Refusal::Unavailable("why".into())),
+        refused(Refusal::TooFewCopies { held: 1, wanted: 2 }),
+        refused(Refusal::NoMajority { reached: 1, members: 3 }),
+        Reply::Told(Told::Copied(Copied::Kept)),
+        Reply::Told(Told::Copied(Copied::Newer(version()))),
+        Reply::Told(Told::Wanted(vec![true, false, true, true, false, false, true, false, true])),
+        Reply::Told(Told::Sums(Bytes::from(vec![8; 32]))),
+        Reply::Told(Told::Ring(ring())),
+        Reply::Told(Told::Busy),
+        Reply::NotOwner,
         Reply::Stale,
         Reply::Failed,
     ];
@@ -251,21 +290,122 @@ fn replies() -> Vec<Vec<u8>> {
     replies.iter().map(encode).collect()
 }
 
-fn run_probe(input: &[u8]) -> String {
-    let probe = message::decode_probe(input);
-    if let Ok(ring) = &probe {
-        let mut again = Vec::new();
-        message::encode_probe(&mut again, *ring);
-        assert_eq!(again, input, "a PROBE is written as it was read");
+fn ring() -> RingDescription {
+    let members = [([10, 0, 0, 1], 9999), ([10, 0, 0, 2], 1)];
+    let members = members.map(|member| std::net::SocketAddr::from(member).into()).into();
+    RingDescription { members, placement: Placement::Rendezvous, replicas: 2 }
+}
+
+fn run_ask(input: &[u8]) -> String {
+    let head = match ask::decode(input, MAX_OBJECT_BYTES, now()) {
+        Ok(head) => head,
+        Err(violation) => return kind(&violation),
+    };
+    assert!(ask::is_encodable(&head.ask), "{head:?}");
+    if let Body::Follows(length) = head.body {
+        assert!((INLINE_BYTES + 1..=MAX_OBJECT_BYTES).contains(&length), "{length} bytes are announced");
+        return "to be followed".into();
     }
-    kind(&probe) + &kind(&message::decode_probe_answer(input))
+    let mut again = Vec::new();
+    ask::encode(&mut again, &head.ask, head.time_left, now());
+    let decoded = ask::decode(&again, MAX_OBJECT_BYTES, now());
+    assert_eq!(decoded.as_ref(), Ok(&head), "an ASK is read as it was written");
+    kind(&head.ask)
+}
+
+fn asks() -> Vec<Vec<u8>> {
+    let expires_at = now() + Duration::from_secs(9);
+    let object = |length| {
+        let (value, content_type) = (Bytes::from(vec![b'v'; length]), ContentType::Text);
+        Record::Object(Object { value, content_type, version: version(), expires_at: Some(expires_at) })
+    };
+    let copy = |record| {
+        let (copying, ids) = (Copying::Write(term()), vec![(OperationId::from_u128(9), version())]);
+        Key::new("a/key").ok().map(|key| Ask::Copy(CopyOf { key, record, copying, ring: RING, ids }))
+    };
+    let asks = [
+        copy(object(10)),
+        copy(object(INLINE_BYTES + 1)),
+        copy(Record::Tombstone { version: version(), expires_at }),
+        Some(Ask::Offer(offer(3))),
+        Some(Ask::Offer(offer(0))),
+        Some(Ask::Sums { bits: 4 }),
+        Some(Ask::Ring),
+    ];
+    let encode = |asked: &Ask| {
+        let mut payload = Vec::new();
+        ask::encode(&mut payload, asked, Duration::from_millis(900), now());
+        payload
+    };
+    asks.iter().flatten().map(encode).collect()
+}
+
+fn offer(count: usize) -> Vec<(Key<'static>, Version)> {
+    Key::new("a/key").map(|key| vec![(key, version()); count]).unwrap_or_default()
+}
+
+fn run_list(input: &[u8]) -> String {
+    let bytes = Bytes::copy_from_slice(input);
+    let offer = ask::with_value(Ask::Offer(Vec::new()), bytes.clone());
+    if let Ok(Ask::Offer(keys)) = &offer {
+        assert!(keys.len() <= MAX_OFFERS, "{} keys", keys.len());
+    }
+    let told = reply::with_value(Reply::Told(Told::Ring(ring())), bytes);
+    if let Ok(Reply::Told(Told::Ring(ring))) = &told {
+        assert!(ring.members.len() <= ringhold_ring::MAX_MEMBERS, "{} members", ring.members.len());
+    }
+    kind(&offer) + &kind(&told)
+}
+
+/// The lists of messages that hold them, without what stands in front.
+fn lists() -> Vec<Vec<u8>> {
+    let (mut asked, mut told) = (Vec::new(), Vec::new());
+    ask::encode(&mut asked, &Ask::Offer(offer(3)), Duration::ZERO, now());
+    reply::encode(&mut told, &Reply::Told(Told::Ring(ring())), now());
+    vec![asked.split_off(1 + 4 + 4), told.split_off(1 + 1 + 4 + 4)]
+}
+
+fn term() -> Term {
+    Term { incarnation: Incarnation::new(42), number: 3 }
+}
+
+fn run_probe(input: &[u8]) -> String {
+    let said = heartbeat::decode(input);
+    if let Ok(said) = &said {
+        let mut again = Vec::new();
+        heartbeat::encode(&mut again, said);
+        assert_eq!(again, input, "a heartbeat is written as it was read");
+    }
+    kind(&said)
 }
 
 fn probes() -> Vec<Vec<u8>> {
-    let (mut probe, mut answer) = (Vec::new(), Vec::new());
-    message::encode_probe(&mut probe, RING);
-    message::encode_probe_answer(&mut answer, MemberState::Ready, RING, 42);
-    vec![probe, answer]
+    let quiet = Heartbeat {
+        incarnation: Incarnation::new(42),
+        state: MemberState::Ready,
+        ring: RING,
+        target: None,
+        prepared: false,
+        knows: None,
+        sees: Standing::Unmet,
+        damages: 0,
+        handed: false,
+    };
+    let full = Heartbeat {
+        target: Some(RING),
+        prepared: true,
+        knows: Some(Incarnation::new(7)),
+        sees: Standing::Offline,
+        damages: 3,
+        handed: true,
+        ..quiet
+    };
+    let encode = |heartbeat: &Heartbeat| {
+        let mut payload = Vec::new();
+        heartbeat::encode(&mut payload, heartbeat);
+        payload
+    };
+    [quiet, full].iter().map(encode).collect()
 }
 
 /// A frame and its tag: nothing but the frame that was sealed is opened.

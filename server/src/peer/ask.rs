@@ -10,6 +10,7 @@ use ringhold_ring::{Key, RingId, Timestamp, Version};
 
 use super::frame::{Fields, Kind, Violation};
 use super::heartbeat;
+use super::hello::MIN_ASSEMBLY_BYTES;
 use super::message::{
     Body, put_content_type, put_id, put_millis, put_short, put_term, put_value, take_content_type, take_id,
     take_key, take_millis, take_term, take_value,
@@ -19,6 +20,8 @@ use crate::object::{Object, Record};
 
 /// The longest list of an offer, in bytes.
 pub const MAX_OFFER_BYTES: usize = MAX_OFFERS * (2 + Key::MAX_BYTES + Version::BYTES);
+
+const _: () = assert!(MAX_OFFER_BYTES <= MIN_ASSEMBLY_BYTES, "every member can be sent one");
 
 const COPY: u8 = 1;
 const OFFER: u8 = 2;

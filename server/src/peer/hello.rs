@@ -25,7 +25,7 @@ const CHALLENGE_BYTES: usize = 16;
 /// Requests one side lets the other have in progress on a stream.
 pub(super) const MAX_REQUESTS: u32 = 1024;
 
-/// What every side holds at least of unfinished values: any list that members send each other.
+/// The least that a side may offer to hold of unfinished values: any list that members send each other fits.
 pub const MIN_ASSEMBLY_BYTES: usize = 1 << 20;
 
 /// The longest text of a member's address: a 253-byte name, a colon and a port.

@@ -1,15 +1,16 @@
 //! Talking to members: the framed stream, its messages, probes.
 //!
-//! [`Peers`] is the asking side ([`Network`]), [`serve`] the answering one ([`Handler`]); a stream carries requests one way only. Nothing here
-//! decides where a request belongs, and nothing here is HTTP but the way in (`dial`) and the way to members that
-//! do not know the stream (`plain_http`). Invariant: [`PeerError::NotSent`] means that nothing was executed.
+//! [`Peers`] is the asking side (a [`Network`]), [`serve`] the answering one (over a [`Handler`]); a stream carries
+//! requests one way only. Nothing here decides where a request belongs, and nothing here is HTTP but the way in (`dial`)
+//! and the way to members that do not know the stream (`plain_http`). Invariant: [`PeerError::NotSent`] means that nothing was executed.
 //!
 //! - `network`: the words. What the rest of the node speaks; a simulation carries them otherwise.
-//! - `frame`, `message`, `conditions`, `reply`, `ask`, `told`, `heartbeat`, `hello`: the format, as pure functions; `proto-docs/member-stream.md` is its page.
+//! - `frame`, `message`, `conditions`, `reply`, `ask`, `told`, `heartbeat`, `hello`: the format, as pure functions;
+//!   `proto-docs/member-stream.md` is its page.
 //! - `connect`, `channel`: TCP or TLS. `handshake`, `secrets`, `macs`: how members know each other, from `security`.
 //! - `outbox`, `batch`: what is to be written, small frames before pieces of large values. `body`: what is being put together.
 //! - `connection`: the asking end of a stream. `serve`, `answers`: the answering end.
-//! - `dial`, `pool`: opening streams, keeping them, reopening them.
+//! - `dial`, `pool`, `transport`: opening streams, keeping them, reopening them.
 
 mod answers;
 pub mod ask;
@@ -37,6 +38,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 pub mod told;
+mod transport;
 
 pub use channel::{Channel, Exported};
 pub use connect::{Connect, Connected, Connecting, MemberStream, Tcp, TlsConnect};

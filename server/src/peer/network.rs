@@ -1,5 +1,5 @@
 //! What a node asks of other members, whoever carries it: the framed stream in production, a simulated network in
-//! simulations. Words only; how they travel is in `message` and `reply`.
+//! simulations. Words only; how they travel is in `message`, `reply`, `ask`, `told` and `heartbeat`.
 
 use std::fmt::Debug;
 use std::time::Duration;

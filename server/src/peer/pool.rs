@@ -16,13 +16,13 @@ use ringhold_ring::{Key, MemberAddress, Timestamp};
 use tokio::task::AbortHandle;
 
 use super::connect::Connect;
-use super::connection::{Connection, Lost, Trace};
+use super::connection::Trace;
 use super::dial::{DialError, Dialled, dial};
-use super::network::{Ask, Copied, Executed, Network, Passage, Told};
+use super::network::{Ask, Executed, Network, Passage, Told};
 use super::outbox::Fate;
-use super::plain_http::{Failed, PlainHttp};
-use super::reply::Reply;
-use super::{Identity, ask, message, told};
+use super::plain_http::PlainHttp;
+use super::transport::{Failure, Transport};
+use super::{Identity, ask, message};
 use crate::object::{Operation, Refusal};
 use crate::security::refusals::Refusals;
 
@@ -72,17 +72,6 @@ struct Attempt {
     task: AbortHandle,
 }
 
-enum Transport {
-    Stream(Arc<Connection>),
-    PlainHttp(PlainHttp),
-}
-
-/// A request that brought nothing back.
-struct Failure {
-    fate: Fate,
-    cause: String,
-}
-
 impl Peers {
     /// Members are reached through `connector`, and told what `identity` says.
     #[must_use]
@@ -107,14 +96,7 @@ impl Peers {
         let link = self.link(member);
         let work = self.with_transport(&link, |transport| {
             let trace = &trace;
-            async move {
-                match &*transport {
-                    Transport::Stream(connection) => {
-                        execute_on(connection, key, operation, passage, timeout, trace).await
-                    }
-                    Transport::PlainHttp(http) => Ok(http.execute(key, operation, passage, trace).await?),
-                }
-            }
+            async move { transport.execute(key, operation, passage, timeout, trace).await }
         });
         finish(member, timeout, &trace, tokio::time::timeout(timeout, work).await)
     }
@@ -127,12 +109,7 @@ impl Peers {
         let link = self.link(member);
         let work = self.with_transport(&link, |transport| {
             let trace = &trace;
-            async move {
-                match &*transport {
-                    Transport::Stream(connection) => ask_on(connection, ask, timeout, trace).await,
-                    Transport::PlainHttp(http) => Ok(http.ask(ask, trace).await?),
-                }
-            }
+            async move { transport.ask(ask, timeout, trace).await }
         });
         finish(member, timeout, &trace, tokio::time::timeout(timeout, work).await)
     }
@@ -318,68 +295,6 @@ impl Link {
     }
 }
 
-impl Transport {
-    fn has_ended(&self) -> bool {
-        match self {
-            Self::Stream(connection) => !connection.is_open(),
-            Self::PlainHttp(http) => !http.is_usable(),
-        }
-    }
-
-    fn close(&self, cause: &str) {
-        match self {
-            Self::Stream(connection) => connection.close(cause),
-            Self::PlainHttp(http) => http.close(),
-        }
-    }
-}
-
-async fn execute_on(
-    connection: &Connection,
-    key: &Key<'_>,
-    operation: &Operation,
-    passage: Passage,
-    time_left: Duration,
-    trace: &Trace,
-) -> Result<Executed, Failure> {
-    let limit = connection.max_object_bytes();
-    if message::value_of(operation).is_some_and(|(value, _)| value.len() > limit) {
-        return Ok(Executed::Done(Err(Refusal::TooLarge { limit })));
-    }
-    match connection.execute(key, operation, passage, time_left, trace).await? {
-        Reply::Done(result) => Ok(Executed::Done(result)),
-        Reply::NotOwner => Ok(Executed::NotOwner),
-        other => Err(no_answer(&other)),
-    }
-}
-
-async fn ask_on(
-    connection: &Connection,
-    ask: &Ask,
-    time_left: Duration,
-    trace: &Trace,
-) -> Result<Told, Failure> {
-    if ask::object_bytes(ask) > connection.max_object_bytes() {
-        return Ok(Told::Copied(Copied::Full));
-    }
-    match connection.ask(ask, time_left, trace).await? {
-        Reply::Told(told) if told::answers(&told, ask) => Ok(told),
-        other => Err(no_answer(&other)),
-    }
-}
-
-/// What it means that a request was answered with `reply`, which tells nothing of what was asked.
-fn no_answer(reply: &Reply) -> Failure {
-    let (fate, cause) = match reply {
-        Reply::Stale => (Fate::Unsent, "it was too busy to begin in time"),
-        Reply::Failed => (Fate::Sent, "it failed while executing"),
-        Reply::Done(_) | Reply::NotOwner | Reply::Told(_) => {
-            (Fate::Sent, "it answered a request with the answer to another kind")
-        }
-    };
-    Failure { fate, cause: cause.into() }
-}
-
 fn finish<T>(
     member: &MemberAddress,
     timeout: Duration,
@@ -398,16 +313,4 @@ fn finish<T>(
         Fate::Unsent => PeerError::NotSent(text),
         Fate::Sent => PeerError::Lost(text),
     })
-}
-
-impl From<Lost> for Failure {
-    fn from(lost: Lost) -> Self {
-        Self { fate: lost.fate, cause: lost.cause.to_string() }
-    }
-}
-
-impl From<Failed> for Failure {
-    fn from(failed: Failed) -> Self {
-        Self { fate: failed.fate, cause: failed.cause }
-    }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use ringhold_ring::{MAX_MEMBERS, MemberAddress, Placement, Timestamp, Version};
 
 use super::frame::{Fields, Violation};
-use super::hello::MAX_ADDRESS_BYTES;
+use super::hello::{MAX_ADDRESS_BYTES, MIN_ASSEMBLY_BYTES};
 use super::message::{Body, put_short, put_value, take_value};
 use super::network::{Ask, Copied, MAX_OFFERS, MAX_SUM_BITS, RingDescription, Told};
 use super::reply::{put_object, take_object};
@@ -33,6 +33,9 @@ const SUM_BYTES: usize = 8;
 
 /// The longest list of members, in bytes.
 const MAX_RING_BYTES: usize = MAX_MEMBERS * (2 + MAX_ADDRESS_BYTES);
+
+const _: () = assert!(MAX_RING_BYTES <= MIN_ASSEMBLY_BYTES, "every member can be told");
+const _: () = assert!(SUM_BYTES << MAX_SUM_BITS <= MIN_ASSEMBLY_BYTES, "every member can be told");
 
 /// Whether it is what `ask` asked for.
 #[must_use]

@@ -8,6 +8,7 @@ use super::*;
 use crate::peer::connection::{Connection, Trace};
 use crate::peer::frame::Kind;
 use crate::peer::outbox::Fate;
+use crate::peer::reply::Reply;
 
 const BRIEFLY: Duration = Duration::from_millis(100);
 
@@ -27,7 +28,7 @@ async fn nobody_listening_means_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let member = MemberAddress::from(listener.local_addr().unwrap());
     drop(listener);
-    let error = peers().execute(&member, &key("k"), &put("x"), PATIENCE).await.unwrap_err();
+    let error = peers().forward(&member, &key("k"), &put("x"), PATIENCE).await.unwrap_err();
     let PeerError::NotSent(text) = error else { panic!("{error}") };
     assert!(text.contains(&member.to_string()) && text.contains("cannot connect"), "{text}");
 }
@@ -38,12 +39,12 @@ async fn a_member_that_dies_in_the_middle_may_have_executed() {
     let member = node.address.clone();
     let waiting = tokio::spawn({
         let (peers, member) = (Arc::clone(&peers), member.clone());
-        async move { peers.execute(&member, &key("slow"), &put("x"), PATIENCE).await }
+        async move { peers.forward(&member, &key("slow"), &put("x"), PATIENCE).await }
     });
     eventually("it has begun", || node.memory.begun.load(Ordering::Acquire) == 1).await;
     node.kill().await;
     assert!(matches!(patiently(waiting).await.unwrap(), Err(PeerError::Lost(_))));
-    let after = peers.execute(&member, &key("k"), &get(), PATIENCE).await;
+    let after = peers.forward(&member, &key("k"), &get(), PATIENCE).await;
     assert!(matches!(after, Err(PeerError::NotSent(_))), "{after:?}");
 }
 
@@ -54,7 +55,7 @@ async fn disconnecting_fails_everything_under_way_at_once() {
         .map(|number| {
             let (peers, member) = (Arc::clone(&peers), node.address.clone());
             tokio::spawn(async move {
-                peers.execute(&member, &key(&format!("slow {number}")), &put("x"), PATIENCE * 10).await
+                peers.forward(&member, &key(&format!("slow {number}")), &put("x"), PATIENCE * 10).await
             })
         })
         .collect();
@@ -63,7 +64,7 @@ async fn disconnecting_fails_everything_under_way_at_once() {
     for one in waiting {
         assert!(matches!(patiently(one).await.unwrap(), Err(PeerError::Lost(_))));
     }
-    let again = peers.execute(&node.address, &key("quick"), &get(), PATIENCE).await;
+    let again = peers.forward(&node.address, &key("quick"), &get(), PATIENCE).await;
     assert_eq!(again, Ok(Ok(Outcome::Missing)), "the next request opens a new stream");
 }
 
@@ -72,7 +73,7 @@ async fn disconnecting_ends_an_attempt_to_connect() {
     let peers = Arc::new(Peers::new(identity("127.0.0.1:1"), Silent(Mutex::default())));
     let waiting = tokio::spawn({
         let peers = Arc::clone(&peers);
-        async move { peers.probe(&far(), PATIENCE * 10).await }
+        async move { peers.heartbeat(&far(), PATIENCE * 10).await }
     });
     eventually("it is under way", || peers.is_connecting(&far())).await;
     peers.disconnect(&far());
@@ -82,7 +83,7 @@ async fn disconnecting_ends_an_attempt_to_connect() {
 #[tokio::test]
 async fn a_member_that_never_answers_costs_no_more_than_the_timeout() {
     let peers = Peers::new(identity("127.0.0.1:1"), Silent(Mutex::default()));
-    let error = peers.execute(&far(), &key("k"), &put("x"), BRIEFLY).await.unwrap_err();
+    let error = peers.forward(&far(), &key("k"), &put("x"), BRIEFLY).await.unwrap_err();
     assert!(matches!(error, PeerError::NotSent(text) if text.contains("no answer within 100 ms")));
 }
 
@@ -91,7 +92,7 @@ async fn a_request_given_up_on_is_cancelled_and_forgotten() {
     let (connection, mut raw) = connection_to_raw(64 << 10).await;
     let trace = Trace::default();
     let (k, operation) = (key("k"), put("x"));
-    let asked = connection.execute(&k, &operation, BRIEFLY, &trace);
+    let asked = connection.execute(&k, &operation, forwarded(), BRIEFLY, &trace);
     assert!(tokio::time::timeout(BRIEFLY, asked).await.is_err());
     assert_eq!(trace.fate(), Fate::Sent);
     let (kind, id, _) = raw.next().await.unwrap();
@@ -104,12 +105,18 @@ async fn a_request_given_up_on_is_cancelled_and_forgotten() {
     let trace = Trace::default();
     let probing = tokio::spawn({
         let connection = Arc::clone(&connection);
-        async move { connection.probe(&trace).await.map_err(|lost| lost.cause) }
+        async move {
+            let ask = Ask::Heartbeat(heartbeat(MemberState::Ready));
+            connection.ask(&ask, PATIENCE, &trace).await.map_err(|lost| lost.cause)
+        }
     });
     let (kind, id, _) = raw.next().await.unwrap();
     assert_eq!(kind, Kind::Probe);
-    raw.send(Kind::ProbeAnswer, id, &[[3].as_slice(), &[0; 16]].concat()).await;
-    assert_eq!(patiently(probing).await.unwrap().unwrap().state, MemberState::Ready);
+    let mut answer = Vec::new();
+    crate::peer::heartbeat::encode(&mut answer, &heartbeat(MemberState::Syncing));
+    raw.send(Kind::ProbeAnswer, id, &answer).await;
+    let told = Reply::Told(Told::Heartbeat(heartbeat(MemberState::Syncing)));
+    assert_eq!(patiently(probing).await.unwrap().unwrap(), told);
 }
 
 #[tokio::test]
@@ -121,7 +128,7 @@ async fn a_request_that_a_stopped_member_never_read_is_withdrawn_without_a_trace
         async move {
             let trace = Trace::default();
             let (k, operation) = (key(name), put(vec![1; size]));
-            let asked = connection.execute(&k, &operation, BRIEFLY, &trace);
+            let asked = connection.execute(&k, &operation, forwarded(), BRIEFLY, &trace);
             assert!(tokio::time::timeout(BRIEFLY, asked).await.is_err(), "{name}");
             trace.fate()
         }
@@ -142,7 +149,7 @@ async fn requests_that_never_left_a_cut_stream_are_known_to_be_unsent() {
         let connection = Arc::clone(&connection);
         async move {
             let (k, operation, trace) = (key(name), put(vec![1; size]), Trace::default());
-            connection.execute(&k, &operation, PATIENCE, &trace).await.unwrap_err().fate
+            connection.execute(&k, &operation, forwarded(), PATIENCE, &trace).await.unwrap_err().fate
         }
     };
     let cut = async {
@@ -163,7 +170,7 @@ async fn a_request_that_never_left_a_cut_stream_is_sent_on_a_new_one() {
     let peers = Peers::new(identity("127.0.0.1:1"), Scripted(streams));
     let member = far();
     let (k, operation) = (key("k"), put(vec![1; 10_000]));
-    let asked = peers.execute(&member, &k, &operation, PATIENCE);
+    let asked = peers.forward(&member, &k, &operation, PATIENCE);
     let script = async {
         // The first stream reads no further than the handshake, then is cut.
         let first = opened.recv().await.unwrap();

@@ -96,7 +96,7 @@ async fn a_member_without_the_stream_is_asked_in_plain_http() {
     .await;
     let peers = peers();
     let ask = async |name: &str, operation: &Operation| {
-        peers.execute(&member, &key(name), operation, PATIENCE).await.unwrap()
+        peers.forward(&member, &key(name), operation, PATIENCE).await.unwrap()
     };
     let Ok(Outcome::Found(object)) = ask("there", &get()).await else { panic!() };
     let now = Timestamp::from_millis(1_000_000);
@@ -153,7 +153,7 @@ async fn plain_http_answers_become_refusals() {
     })
     .await;
     let peers = peers();
-    let ask = async |name: &str| peers.execute(&member, &key(name), &put("x"), PATIENCE).await;
+    let ask = async |name: &str| peers.forward(&member, &key(name), &put("x"), PATIENCE).await;
     assert_eq!(ask("412").await, Ok(Err(Refusal::PreconditionFailed)));
     assert_eq!(ask("413").await, Ok(Err(Refusal::TooLarge { limit: 4 << 20 })));
     assert_eq!(ask("507").await, Ok(Err(Refusal::StoreFull)));
@@ -166,7 +166,7 @@ async fn a_server_that_is_no_member_is_told_apart() {
     for status in [200, 201, 204, 404, 500] {
         let (member, _) =
             server(move |_, _| answer(status, &[("content-type", "text/html")], "<h1>Hi</h1>")).await;
-        let error = peers().execute(&member, &key("k"), &get(), PATIENCE).await.unwrap_err();
+        let error = peers().forward(&member, &key("k"), &get(), PATIENCE).await.unwrap_err();
         let PeerError::NotSent(text) = error else { panic!("{status}: {error}") };
         assert!(text.contains("not a member of this ring"), "{status}: {text}");
     }
@@ -177,7 +177,7 @@ async fn a_refused_access_is_not_tried_in_plain_http() {
     for (status, why) in [(401, "another auth.shared_secret or a clock far from ours"), (403, "its members")]
     {
         let (member, seen) = server(move |_, _| problem(status, "refused", "")).await;
-        let error = peers().execute(&member, &key("k"), &put("x"), PATIENCE).await.unwrap_err();
+        let error = peers().forward(&member, &key("k"), &put("x"), PATIENCE).await.unwrap_err();
         let PeerError::NotSent(text) = error else { panic!("{error}") };
         assert!(text.contains(&status.to_string()) && text.contains(why), "{text}");
         assert_eq!(seen.lock().len(), 1);
@@ -195,18 +195,57 @@ async fn a_plain_member_is_probed_by_its_readiness() {
     })
     .await;
     let peers = peers();
-    assert_eq!(peers.probe(&member, PATIENCE).await.unwrap().state, MemberState::Ready);
+    assert_eq!(peers.heartbeat(&member, PATIENCE).await.unwrap().state, MemberState::Ready);
     *ready.lock() = 503;
-    assert_eq!(peers.probe(&member, PATIENCE).await.unwrap().state, MemberState::Starting);
+    assert_eq!(peers.heartbeat(&member, PATIENCE).await.unwrap().state, MemberState::Starting);
     *ready.lock() = 404;
-    assert!(peers.probe(&member, PATIENCE).await.is_err());
+    assert!(peers.heartbeat(&member, PATIENCE).await.is_err());
+}
+
+#[tokio::test]
+async fn a_plain_member_agrees_with_every_heartbeat_and_takes_nothing_that_needs_the_stream() {
+    let (member, seen) = server(|_, path| match path {
+        "/readyz" => answer(200, &[OURS], "ready\n"),
+        _ => problem(404, "not-found", ""),
+    })
+    .await;
+    let peers = peers();
+    let (said, target) = (heartbeat(MemberState::Syncing), Some(RingId::from_u64(9)));
+    let ours = Heartbeat { incarnation: Incarnation::new(3), target, ..said };
+    let told = peers.ask(&member, Ask::Heartbeat(ours), PATIENCE).await;
+    let Ok(Told::Heartbeat(theirs)) = told else { panic!("{told:?}") };
+    let agreed = Heartbeat {
+        incarnation: theirs.incarnation,
+        state: MemberState::Ready,
+        target,
+        prepared: true,
+        knows: Some(ours.incarnation),
+        sees: Standing::Online,
+        handed: true,
+        ..said
+    };
+    assert_eq!(theirs, agreed);
+
+    let before = seen.lock().len();
+    let asks =
+        [Ask::Ring, Ask::Sums { bits: 1 }, Ask::Offer(Vec::new()), Ask::Copy(super::asks::copy("k", "x"))];
+    for asked in asks {
+        let error = peers.ask(&member, asked, PATIENCE).await.unwrap_err();
+        let PeerError::NotSent(text) = error else { panic!("{error}") };
+        assert!(text.contains("a member without the stream takes no copies"), "{text}");
+    }
+    let instead_of = Some(ringhold_ring::Term { incarnation: Incarnation::new(3), number: 1 });
+    let in_our_place = Passage { instead_of, ..forwarded() };
+    let executed = peers.execute(&member, &key("k"), &get(), in_our_place, PATIENCE).await;
+    assert!(matches!(executed, Err(PeerError::NotSent(_))), "{executed:?}");
+    assert_eq!(seen.lock().len(), before, "it was asked for none of that");
 }
 
 #[tokio::test]
 async fn a_server_that_is_no_member_is_not_ready_whatever_it_answers() {
     for status in [200, 503] {
         let (member, _) = server(move |_, _| answer(status, &[], "welcome")).await;
-        let error = peers().probe(&member, PATIENCE).await.unwrap_err();
+        let error = peers().heartbeat(&member, PATIENCE).await.unwrap_err();
         assert!(error.to_string().contains("not a member of this ring"), "{status}: {error}");
     }
 }
@@ -220,7 +259,7 @@ async fn the_upgrade_is_tried_again_after_a_minute() {
     let upgrades = || seen.lock().iter().filter(|(_, path, ..)| path == "/internal/peer").count();
     for (minutes, expected) in [(0, 1), (0, 1), (1, 2), (0, 2)] {
         clock.advance(Duration::from_secs(60 * minutes));
-        assert_eq!(peers.execute(&member, &key("k"), &get(), PATIENCE).await, Ok(Ok(Outcome::Missing)));
+        assert_eq!(peers.forward(&member, &key("k"), &get(), PATIENCE).await, Ok(Ok(Outcome::Missing)));
         assert_eq!(upgrades(), expected);
     }
 }
@@ -232,7 +271,7 @@ async fn an_endless_answer_is_cut_off() {
         _ => answer(200, &[OURS, ("etag", TAG)], &"x".repeat((4 << 20) + 1)),
     })
     .await;
-    let error = peers().execute(&member, &key("k"), &get(), PATIENCE).await.unwrap_err();
+    let error = peers().forward(&member, &key("k"), &get(), PATIENCE).await.unwrap_err();
     assert!(matches!(&error, PeerError::Lost(text) if text.contains("broke off")), "{error}");
 }
 
@@ -247,10 +286,10 @@ async fn with_a_secret_every_plain_request_bears_a_token_of_its_own() {
     .await;
     let peers = peers_with(&automatic(&shared), Some(&shared));
     for _ in 0..2 {
-        let stored = peers.execute(&member, &key("a/b c"), &put("new"), PATIENCE).await;
+        let stored = peers.forward(&member, &key("a/b c"), &put("new"), PATIENCE).await;
         assert_eq!(stored, Ok(Ok(Outcome::Created(version()))));
     }
-    peers.probe(&member, PATIENCE).await.unwrap();
+    peers.heartbeat(&member, PATIENCE).await.unwrap();
 
     let now = identity("127.0.0.1:1").clock().wall();
     let verifier = TokenVerifier::new(&shared, member, DEFAULT_SKEW, now);

@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use ringhold_ring::RingId;
 
 use super::raw::Raw;
 use super::*;
@@ -17,7 +16,7 @@ fn gets(name: &str, count: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for id in 1..=count {
         frame::put(&mut bytes, Kind::Request, id as u64, |payload| {
-            message::encode_request(payload, &key(name), &get(), PATIENCE, RingId::from_u64(7));
+            message::encode_request(payload, &key(name), &get(), forwarded(), PATIENCE);
         });
     }
     bytes

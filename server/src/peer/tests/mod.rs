@@ -1,5 +1,6 @@
 //! Both ends of a stream together, over in-memory pipes and over loopback sockets.
 
+mod asks;
 mod damage;
 mod fairness;
 mod fallback;
@@ -11,6 +12,7 @@ mod properties;
 mod raw;
 mod requests;
 mod tls;
+mod words;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -25,16 +27,19 @@ use http_body_util::Empty;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use ringhold_ring::{Key, MemberAddress, RingId, Timestamp, Version};
+use ringhold_ring::{
+    Heartbeat, Incarnation, Key, MemberAddress, Placement, RingId, Standing, Timestamp, Version,
+};
 use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::network::{Ask, Copied, CopyOf, Executed, Passage, RingDescription, Told};
 use super::{
-    Channel, Connect, Connected, Connecting, Handler, Identity, MemberState, MemberStream, PROTOCOL,
-    PeerError, Peers, Request, ServeError, Tcp, serve, wants_stream,
+    Channel, Connect, Connected, Connecting, Handler, Identity, MemberState, MemberStream, Network, PROTOCOL,
+    PeerError, Peers, ServeError, Tcp, serve, wants_stream,
 };
 use crate::clock::Clock;
 use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal};
@@ -68,6 +73,53 @@ fn key(text: &str) -> Key<'static> {
     Key::new(text.to_owned()).unwrap()
 }
 
+/// How an operation comes from the node that its client asked.
+fn forwarded() -> Passage {
+    Passage {
+        hops: 1,
+        ring: RingId::from_u64(7),
+        instead_of: None,
+        after_failure: false,
+        any_copy: false,
+        id: None,
+    }
+}
+
+/// What a member says that has nothing to report.
+fn heartbeat(state: MemberState) -> Heartbeat {
+    Heartbeat {
+        incarnation: Incarnation::new(42),
+        state,
+        ring: RingId::from_u64(7),
+        target: None,
+        prepared: false,
+        knows: None,
+        sees: Standing::Unmet,
+        damages: 0,
+        handed: false,
+    }
+}
+
+impl Peers {
+    async fn forward(
+        &self,
+        to: &MemberAddress,
+        key: &Key<'_>,
+        operation: &Operation,
+        timeout: Duration,
+    ) -> Result<Result<Outcome, Refusal>, PeerError> {
+        let executed = Network::execute(self, to, key, operation, forwarded(), timeout).await?;
+        let Executed::Done(result) = executed else { panic!("{executed:?}") };
+        Ok(result)
+    }
+
+    async fn heartbeat(&self, to: &MemberAddress, timeout: Duration) -> Result<Heartbeat, PeerError> {
+        let told = Network::ask(self, to, Ask::Heartbeat(heartbeat(MemberState::Ready)), timeout).await?;
+        let Told::Heartbeat(heartbeat) = told else { panic!("{told:?}") };
+        Ok(heartbeat)
+    }
+}
+
 /// Waits until `condition` holds; fails the test when it never does.
 async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let wait = async {
@@ -82,50 +134,97 @@ async fn patiently<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.expect("it hangs")
 }
 
-/// A member's objects. Operations on keys that begin with `slow` wait for a permit of `gate`.
+/// A member's objects. Operations and copies of keys that begin with `slow` wait for a permit of `gate`.
 struct Memory {
     objects: Mutex<HashMap<String, Object>>,
     gate: Semaphore,
     begun: AtomicUsize,
     state: Mutex<MemberState>,
+    /// Everything that was asked of it, by whom, and in which task.
+    asked: Mutex<Vec<(MemberAddress, Ask, tokio::task::Id)>>,
+    /// How operations came.
+    passages: Mutex<Vec<Passage>>,
+    /// How many sums it answers, as a power of two, whatever it is asked.
+    bits: Mutex<Option<u8>>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
         let (objects, gate, begun) = (Mutex::default(), Semaphore::new(0), AtomicUsize::new(0));
-        Self { objects, gate, begun, state: Mutex::new(MemberState::Ready) }
+        let (asked, passages, bits) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { objects, gate, begun, state: Mutex::new(MemberState::Ready), asked, passages, bits }
     }
 }
 
 impl Handler for Memory {
-    async fn execute(&self, request: Request) -> Result<Outcome, Refusal> {
+    async fn execute(
+        &self,
+        _: &MemberAddress,
+        key: Key<'static>,
+        operation: Operation,
+        passage: Passage,
+        _: Duration,
+    ) -> Executed {
+        self.passages.lock().push(passage);
+        self.begin(&key).await;
+        if key.as_str() == "of another" { Executed::NotOwner } else { self.run(&key, operation) }
+    }
+
+    async fn answer(&self, from: &MemberAddress, ask: Ask) -> Told {
+        self.asked.lock().push((from.clone(), ask.clone(), tokio::task::id()));
+        match ask {
+            Ask::Heartbeat(_) => Told::Heartbeat(heartbeat(*self.state.lock())),
+            Ask::Copy(CopyOf { key, record, .. }) => {
+                self.begin(&key).await;
+                if let crate::object::Record::Object(object) = record {
+                    self.objects.lock().insert(key.as_str().to_owned(), object);
+                }
+                Told::Copied(Copied::Kept)
+            }
+            Ask::Offer(keys) => {
+                let objects = self.objects.lock();
+                Told::Wanted(keys.iter().map(|(key, _)| !objects.contains_key(key.as_str())).collect())
+            }
+            Ask::Sums { bits } => Told::Sums(vec![7; 8 << self.bits.lock().unwrap_or(bits)].into()),
+            Ask::Ring => Told::Ring(wide_ring()),
+        }
+    }
+}
+
+impl Memory {
+    async fn begin(&self, key: &Key<'_>) {
         self.begun.fetch_add(1, Ordering::AcqRel);
-        if request.key.as_str().starts_with("slow") {
+        if key.as_str().starts_with("slow") {
             self.gate.acquire().await.unwrap().forget();
         }
-        let name = request.key.as_str().to_owned();
+    }
+
+    fn run(&self, key: &Key<'_>, operation: Operation) -> Executed {
+        let name = key.as_str().to_owned();
         let version = Version::from_bytes([9; 12]);
-        match request.operation {
-            Operation::Get { .. } => {
-                Ok(self.objects.lock().get(&name).cloned().map_or(Outcome::Missing, Outcome::Found))
-            }
+        let mut objects = self.objects.lock();
+        Executed::Done(match operation {
+            Operation::Get { .. } => Ok(objects.get(&name).cloned().map_or(Outcome::Missing, Outcome::Found)),
             Operation::Put { value, content_type, .. } => {
                 let object = Object { value, content_type, version, expires_at: None };
-                match self.objects.lock().insert(name, object) {
+                match objects.insert(name, object) {
                     None => Ok(Outcome::Created(version)),
                     Some(_) => Ok(Outcome::Replaced(version)),
                 }
             }
             Operation::Delete { .. } => {
-                Ok(self.objects.lock().remove(&name).map_or(Outcome::Deleted, |_| Outcome::Deleted))
+                Ok(objects.remove(&name).map_or(Outcome::Deleted, |_| Outcome::Deleted))
             }
             Operation::Patch { .. } => Err(Refusal::PatchConflict("no patches here".into())),
-        }
+        })
     }
+}
 
-    fn state(&self) -> MemberState {
-        *self.state.lock()
-    }
+/// More members than fit into one frame.
+fn wide_ring() -> RingDescription {
+    let members =
+        (0..1000).map(|number| address(&format!("node-{number}.a-long-name.example:9999"))).collect();
+    RingDescription { members, placement: Placement::Rendezvous, replicas: 3 }
 }
 
 /// A member on a loopback socket, with just enough HTTP to take streams.

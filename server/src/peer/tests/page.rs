@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use ringhold_ring::RingId;
+use ringhold_ring::Term;
 
 use super::*;
+use crate::object::Record;
 use crate::peer::Hello;
 use crate::peer::frame::{self, CHUNK_BYTES, INLINE_BYTES, Kind, WINDOW_BYTES};
-use crate::peer::{PATH, message, reply};
+use crate::peer::network::Copying;
+use crate::peer::{MIN_ASSEMBLY_BYTES, PATH, ask, heartbeat, message, network, reply};
 use crate::security::secret::Secret;
 use crate::security::shared_secret::SharedSecrets;
 use crate::security::stream::{StreamKeys, Transcript};
@@ -26,7 +28,7 @@ fn rows() -> impl Iterator<Item = (u8, Vec<&'static str>)> {
 #[test]
 fn every_kind_of_frame_is_on_the_page_with_its_limit() {
     use Kind::{
-        Answer, Body, Cancel, Close, Credit, GoAway, Hello, Probe, ProbeAnswer, Proof, Request, Void,
+        Answer, Ask, Body, Cancel, Close, Credit, GoAway, Hello, Probe, ProbeAnswer, Proof, Request, Void,
     };
     let kinds = [
         (Void, "VOID"),
@@ -41,6 +43,7 @@ fn every_kind_of_frame_is_on_the_page_with_its_limit() {
         (Credit, "CREDIT"),
         (Probe, "PROBE"),
         (ProbeAnswer, "PROBE_ANSWER"),
+        (Ask, "ASK"),
     ];
     for (kind, name) in kinds {
         let (code, cells) = rows().find(|(_, cells)| cells[0] == name).unwrap_or_else(|| panic!("{name}"));
@@ -51,7 +54,20 @@ fn every_kind_of_frame_is_on_the_page_with_its_limit() {
 
 #[test]
 fn the_numbers_of_the_page_are_those_of_the_code() {
-    let numbers = [INLINE_BYTES, CHUNK_BYTES, WINDOW_BYTES, message::MAX_TAGS, reply::MAX_TEXT_BYTES];
+    let numbers = [
+        INLINE_BYTES,
+        CHUNK_BYTES,
+        WINDOW_BYTES,
+        MIN_ASSEMBLY_BYTES,
+        message::MAX_TAGS,
+        reply::MAX_TEXT_BYTES,
+        ask::MAX_OFFER_BYTES,
+        network::MAX_OFFERS,
+        network::MAX_IDS,
+        network::MAX_HOPS.into(),
+        network::MAX_SUM_BITS.into(),
+        ringhold_ring::MAX_MEMBERS,
+    ];
     for number in numbers {
         assert!(PAGE.contains(&number.to_string()), "{number}");
     }
@@ -63,9 +79,25 @@ fn the_example_request_is_what_is_sent() {
     let mut bytes = Vec::new();
     frame::put(&mut bytes, Kind::Request, 1, |payload| {
         let left = Duration::from_millis(1000);
-        message::encode_request(payload, &key("k"), &get(), left, RingId::from_u64(7));
+        message::encode_request(payload, &key("k"), &get(), forwarded(), left);
     });
     let example = PAGE.lines().find(|line| line.ends_with("0001 6b")).unwrap();
+    assert_eq!(example.replace(' ', ""), hex(&bytes));
+}
+
+#[test]
+fn the_example_copy_is_what_is_sent() {
+    let version = Version::from_bytes([5; 12]);
+    let (value, content_type) = (Bytes::from_static(b"x"), ContentType::OctetStream);
+    let record = Record::Object(Object { value, content_type, version, expires_at: None });
+    let copying = Copying::Write(Term { incarnation: Incarnation::new(42), number: 1 });
+    let copy = CopyOf { key: key("k"), record, copying, ring: RingId::from_u64(7), ids: Vec::new() };
+    let mut bytes = Vec::new();
+    frame::put(&mut bytes, Kind::Ask, 1, |payload| {
+        let now = Timestamp::from_millis(1);
+        ask::encode(payload, &Ask::Copy(copy), Duration::from_millis(1000), now);
+    });
+    let example = PAGE.lines().find(|line| line.ends_with("00 00000001 78")).unwrap();
     assert_eq!(example.replace(' ', ""), hex(&bytes));
 }
 
@@ -89,7 +121,7 @@ fn the_example_proofs_are_those_that_are_sent() {
     let answered = StreamKeys::acceptor(&secrets, transcript, &keys.proof()).unwrap();
     let (proof, answer) = (keys.proof(), answered.proof());
     let mut probe = Vec::new();
-    frame::put(&mut probe, Kind::Probe, 1, |to| message::encode_probe(to, RingId::from_u64(7)));
+    frame::put(&mut probe, Kind::Probe, 1, |to| heartbeat::encode(to, &super::heartbeat(MemberState::Ready)));
     let tag = keys.frames().0.seal(&[&probe]);
     let said: Vec<_> = PAGE.split_once("```text\nHELLO").unwrap().1.lines().collect();
     let on_page = said.iter().take_while(|line| !line.starts_with("```")).copied().collect::<String>();

@@ -57,7 +57,12 @@ async fn open(members: [Arc<Identity>; 2]) -> (Opened, Served, Arc<Memory>) {
 
 async fn ask(connection: &Connection, name: &str, operation: Operation) -> Result<Reply, Lost> {
     let (key, trace) = (key(name), Trace::default());
-    patiently(connection.execute(&key, &operation, PATIENCE, &trace)).await
+    patiently(connection.execute(&key, &operation, forwarded(), PATIENCE, &trace)).await
+}
+
+async fn keep(connection: &Connection, name: &str, value: impl Into<Bytes>) -> Result<Reply, Lost> {
+    let copy = Ask::Copy(super::asks::copy(name, value));
+    patiently(connection.ask(&copy, PATIENCE, &Trace::default())).await
 }
 
 async fn refused(members: [Arc<Identity>; 2]) -> (String, String) {
@@ -75,7 +80,7 @@ async fn refused_over(channels: [Channel; 2], members: [Arc<Identity>; 2]) -> (S
 #[tokio::test]
 async fn members_that_share_a_secret_serve_each_other_requests_of_every_size() {
     let shared = some_secrets();
-    let (opened, ..) = open(members(Some(&shared), Some(&shared))).await;
+    let (opened, _serving, memory) = open(members(Some(&shared), Some(&shared))).await;
     let connection = opened.unwrap();
     for size in [0, 100, 16 << 10, (16 << 10) + 1, 300_000] {
         let value = Bytes::from(vec![size as u8; size]);
@@ -83,6 +88,9 @@ async fn members_that_share_a_secret_serve_each_other_requests_of_every_size() {
         assert!(matches!(stored, Reply::Done(Ok(Outcome::Created(_)))), "{size}: {stored:?}");
         let found = ask(&connection, &size.to_string(), get()).await.unwrap();
         assert!(matches!(found, Reply::Done(Ok(Outcome::Found(object))) if object.value == value), "{size}");
+        let kept = keep(&connection, "copy", value.clone()).await.unwrap();
+        assert_eq!(kept, Reply::Told(Told::Copied(Copied::Kept)), "{size}");
+        assert_eq!(memory.objects.lock()["copy"].value, value, "{size}");
     }
 }
 
@@ -94,7 +102,7 @@ async fn a_request_that_is_withdrawn_breaks_no_protected_stream() {
     let (slow, small) = (key("slow"), get());
     let trace = Trace::default();
     for withdrawn in [small, put(vec![1; 1 << 20])] {
-        let asked = connection.execute(&slow, &withdrawn, PATIENCE, &trace);
+        let asked = connection.execute(&slow, &withdrawn, forwarded(), PATIENCE, &trace);
         assert!(tokio::time::timeout(Duration::from_millis(20), asked).await.is_err());
     }
     memory.gate.add_permits(2);
@@ -248,7 +256,7 @@ async fn requests_that_somebody_changes_leaves_out_repeats_or_moves_end_the_stre
     };
     type Meddling<'a> = &'a (dyn Fn(&[u8], &[u8]) -> Vec<Vec<u8>> + Sync);
     let cases: [(&str, usize, Meddling<'_>); 7] = [
-        ("its key is changed", 0, &|one, _| vec![flip(one, one.len() - TAG_BYTES - 1)]),
+        ("its end is changed", 0, &|one, _| vec![flip(one, one.len() - TAG_BYTES - 1)]),
         ("its id is changed", 0, &|one, _| vec![flip(one, 12)]),
         ("its tag is changed", 0, &|one, _| vec![flip(one, one.len() - 1)]),
         ("it is left out", 0, &|_, other| vec![other.to_vec()]),
@@ -259,7 +267,8 @@ async fn requests_that_somebody_changes_leaves_out_repeats_or_moves_end_the_stre
             vec![[body, tag].concat()]
         }),
     ];
-    for (what, executed, meddling) in cases {
+    let both = cases.iter().flat_map(|case| [(case, true), (case, false)]);
+    for ((what, executed, meddling), are_copies) in both {
         let shared = some_secrets();
         let (between, memory) = Between::open(members(Some(&shared), Some(&shared))).await;
         let Between {
@@ -282,7 +291,11 @@ async fn requests_that_somebody_changes_leaves_out_repeats_or_moves_end_the_stre
         };
         let asking = async {
             let connection = connecting.await.unwrap().unwrap();
-            tokio::join!(ask(&connection, "one", get()), ask(&connection, "two", get()))
+            if are_copies {
+                tokio::join!(keep(&connection, "one", "x"), keep(&connection, "two", "y"))
+            } else {
+                tokio::join!(ask(&connection, "one", get()), ask(&connection, "two", get()))
+            }
         };
         let back = async {
             from_answering.copy_to(&mut to_asking).await;
@@ -298,7 +311,7 @@ async fn requests_that_somebody_changes_leaves_out_repeats_or_moves_end_the_stre
         let ended = patiently(serving).await.unwrap();
         let forged = matches!(&ended, Err(ServeError::Violation { violation: Violation::Forged(_), .. }));
         assert!(forged, "{what}: {ended:?}");
-        assert_eq!(memory.begun.load(Ordering::Acquire), executed, "{what}");
+        assert_eq!(memory.begun.load(Ordering::Acquire), *executed, "{what}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! What the format keeps for every message, and for every sequence of bytes.
+//! What the format keeps for every operation and what comes of it, and for every sequence of bytes. `words` does the
+//! same for what else members ask each other.
 
 use std::time::Duration;
 
@@ -6,22 +7,23 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use ringhold_ring::{Key, RingId, Timestamp, Ttl, Version};
+use ringhold_ring::{Incarnation, Key, RingId, Term, Timestamp, Ttl, Version};
 
-use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal, Tags};
+use crate::object::{Conditions, ContentType, Object, Operation, OperationId, Outcome, Refusal, Tags};
 use crate::patch::PatchKind;
-use crate::peer::frame::{self, INLINE_BYTES, Kind, MAX_PAYLOAD_BYTES};
+use crate::peer::frame::{self, INLINE_BYTES, Kind, MAX_PAYLOAD_BYTES, Violation};
 use crate::peer::message::{self, Body, MAX_TAGS};
+use crate::peer::network::{MAX_HOPS, Passage};
 use crate::peer::reply::{self, Reply};
-use crate::peer::{Hello, MemberState};
+use crate::peer::{Hello, ask, heartbeat};
 
-const LIMIT: usize = 1 << 20;
+pub(super) const LIMIT: usize = 1 << 20;
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::from_millis(5_000_000)
 }
 
-fn version() -> impl Strategy<Value = Version> {
+pub(super) fn version() -> impl Strategy<Value = Version> {
     any::<[u8; 12]>().prop_map(Version::from_bytes)
 }
 
@@ -86,7 +88,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn object() -> impl Strategy<Value = Object> {
+pub(super) fn object() -> impl Strategy<Value = Object> {
     let expiry = option::of((0..1_u64 << 50).prop_map(|left| now() + Duration::from_millis(left)));
     (value(), content_type(), version(), expiry).prop_map(|(value, content_type, version, expires_at)| {
         Object { value, content_type, version, expires_at }
@@ -111,34 +113,67 @@ fn reply() -> impl Strategy<Value = Reply> {
         text().prop_map(Refusal::MalformedPatch),
         text().prop_map(Refusal::PatchConflict),
         text().prop_map(Refusal::OutcomeUnknown),
+        text().prop_map(Refusal::Unavailable),
+        (any::<u32>(), any::<u32>()).prop_map(|(held, wanted)| Refusal::TooFewCopies {
+            held: held as usize,
+            wanted: wanted as usize
+        }),
+        (any::<u32>(), any::<u32>()).prop_map(|(reached, members)| Refusal::NoMajority {
+            reached: reached as usize,
+            members: members as usize
+        }),
     ];
     prop_oneof![
         outcome.prop_map(|outcome| Reply::Done(Ok(outcome))),
         refusal.prop_map(|refusal| Reply::Done(Err(refusal))),
         Just(Reply::Stale),
         Just(Reply::Failed),
+        Just(Reply::NotOwner),
     ]
 }
 
-fn encoded(key: &Key<'_>, operation: &Operation, millis: u32, ring: u64) -> Vec<u8> {
+pub(super) fn term() -> impl Strategy<Value = Term> {
+    (any::<u64>(), any::<u32>())
+        .prop_map(|(incarnation, number)| Term { incarnation: Incarnation::new(incarnation), number })
+}
+
+pub(super) fn id() -> impl Strategy<Value = OperationId> {
+    any::<u128>().prop_map(OperationId::from_u128)
+}
+
+fn passage() -> impl Strategy<Value = Passage> {
+    let flags = (any::<bool>(), any::<bool>());
+    (1..=MAX_HOPS, any::<u64>(), option::of(term()), flags, option::of(id())).prop_map(
+        |(hops, ring, instead_of, (after_failure, any_copy), id)| Passage {
+            hops,
+            ring: RingId::from_u64(ring),
+            instead_of,
+            after_failure,
+            any_copy,
+            id,
+        },
+    )
+}
+
+fn encoded(key: &Key<'_>, operation: &Operation, passage: Passage, millis: u32) -> Vec<u8> {
     let mut payload = Vec::new();
     let left = Duration::from_millis(millis.into());
-    message::encode_request(&mut payload, key, operation, left, RingId::from_u64(ring));
+    message::encode_request(&mut payload, key, operation, passage, left);
     payload
 }
 
 proptest! {
     #[test]
     fn a_request_comes_out_as_it_went_in(
-        name in "\\PC{1,200}", operation in operation(), millis: u32, ring: u64,
+        name in "\\PC{1,200}", operation in operation(), passage in passage(), millis: u32,
     ) {
         let key = Key::new(name).unwrap();
-        let payload = encoded(&key, &operation, millis, ring);
+        let payload = encoded(&key, &operation, passage, millis);
         prop_assert!(payload.len() <= Kind::Request.max_payload());
         let head = message::decode_request(&payload, LIMIT).unwrap();
         prop_assert_eq!(&head.key, &key);
         prop_assert_eq!(head.time_left, Duration::from_millis(millis.into()));
-        prop_assert_eq!(head.ring_id, RingId::from_u64(ring));
+        prop_assert_eq!(head.passage, passage);
         let value = message::value_of(&operation).map(|(value, _)| value.clone()).unwrap_or_default();
         let whole = match head.body {
             Body::Here => head.operation,
@@ -159,7 +194,7 @@ proptest! {
         let whole = match (body, follows) {
             (Body::Here, None) => decoded,
             (Body::Follows(length), Some(value)) if length == value.len() => {
-                reply::with_value(decoded, value)
+                reply::with_value(decoded, value).unwrap()
             }
             other => return Err(TestCaseError::fail(format!("{other:?}"))),
         };
@@ -167,9 +202,11 @@ proptest! {
     }
 
     #[test]
-    fn a_message_cut_short_is_refused(operation in operation(), reply in reply(), cut: prop::sample::Index) {
+    fn a_message_cut_short_is_refused(
+        operation in operation(), passage in passage(), reply in reply(), cut: prop::sample::Index,
+    ) {
         let key = Key::new("key").unwrap();
-        let payload = encoded(&key, &operation, 1, 1);
+        let payload = encoded(&key, &operation, passage, 1);
         let end = cut.index(payload.len());
         prop_assert!(message::decode_request(&payload[..end], LIMIT).is_err(), "request at {}", end);
         let mut payload = Vec::new();
@@ -179,8 +216,10 @@ proptest! {
     }
 
     #[test]
-    fn bytes_behind_a_message_are_refused(operation in operation(), reply in reply()) {
-        let mut payload = encoded(&Key::new("key").unwrap(), &operation, 1, 1);
+    fn bytes_behind_a_message_are_refused(
+        operation in operation(), passage in passage(), reply in reply(),
+    ) {
+        let mut payload = encoded(&Key::new("key").unwrap(), &operation, passage, 1);
         payload.push(0);
         prop_assert!(message::decode_request(&payload, LIMIT).is_err());
         let mut payload = Vec::new();
@@ -194,17 +233,17 @@ proptest! {
         let _ = frame::first(&bytes);
         let _ = message::decode_request(&bytes, LIMIT);
         let _ = reply::decode(&bytes, LIMIT, now());
-        let _ = message::decode_probe(&bytes);
-        let _ = message::decode_probe_answer(&bytes);
+        let _ = heartbeat::decode(&bytes);
+        let _ = ask::decode(&bytes, LIMIT, now());
         let _ = Hello::decode(&bytes);
         let _ = Hello::decode(&[b"RINGHOLD\x01\x01", &bytes[..]].concat());
     }
 
     #[test]
     fn no_damaged_message_makes_a_decoder_panic(
-        operation in operation(), reply in reply(), at: prop::sample::Index, byte: u8,
+        operation in operation(), passage in passage(), reply in reply(), at: prop::sample::Index, byte: u8,
     ) {
-        let mut payload = encoded(&Key::new("key").unwrap(), &operation, 1, 1);
+        let mut payload = encoded(&Key::new("key").unwrap(), &operation, passage, 1);
         let index = at.index(payload.len());
         payload[index] = byte;
         let _ = message::decode_request(&payload, LIMIT);
@@ -233,7 +272,14 @@ fn the_largest_request_fits_its_frame() {
         conditions,
     };
     assert!(message::is_encodable(&operation));
-    let payload = encoded(&Key::new("k".repeat(Key::MAX_BYTES)).unwrap(), &operation, u32::MAX, u64::MAX);
+    let longest = Passage {
+        hops: MAX_HOPS,
+        instead_of: Some(Term { incarnation: Incarnation::new(u64::MAX), number: u32::MAX }),
+        after_failure: true,
+        id: Some(OperationId::from_u128(u128::MAX)),
+        ..super::forwarded()
+    };
+    let payload = encoded(&Key::new("k".repeat(Key::MAX_BYTES)).unwrap(), &operation, longest, u32::MAX);
     assert!(payload.len() <= MAX_PAYLOAD_BYTES, "{}", payload.len());
     assert!(message::decode_request(&payload, LIMIT).is_ok());
 }
@@ -248,7 +294,7 @@ fn values_and_lists_over_their_limits_are_refused() {
         conditions: Conditions::default(),
     };
     for size in [100, 100_000] {
-        let payload = encoded(&key, &put(size), 1, 1);
+        let payload = encoded(&key, &put(size), super::forwarded(), 1);
         assert!(message::decode_request(&payload, size).is_ok());
         assert!(message::decode_request(&payload, size - 1).is_err());
     }
@@ -274,15 +320,28 @@ fn expiries_survive_clocks_that_differ() {
 }
 
 #[test]
-fn probes_and_hellos_come_out_as_they_went_in() {
-    for state in [MemberState::Starting, MemberState::Syncing, MemberState::Ready, MemberState::Draining] {
-        let mut payload = Vec::new();
-        message::encode_probe_answer(&mut payload, state, RingId::from_u64(3), 4);
-        assert_eq!(payload.len(), Kind::ProbeAnswer.max_payload());
-        let answer = message::decode_probe_answer(&payload).unwrap();
-        let expected = (state, Some(RingId::from_u64(3)), Some(4));
-        assert_eq!((answer.state, answer.ring_id, answer.incarnation), expected);
+fn a_request_that_has_been_through_too_many_members_is_refused() {
+    let key = Key::new("k").unwrap();
+    let operation = Operation::Get { conditions: Conditions::default() };
+    let payload = encoded(&key, &operation, Passage { hops: MAX_HOPS, ..super::forwarded() }, 1);
+    assert!(message::decode_request(&payload, LIMIT).is_ok());
+    let hops = payload.iter().position(|byte| *byte == MAX_HOPS).unwrap();
+    for wrong in [0, 1, MAX_HOPS + 1, u8::MAX] {
+        let mut payload = payload.clone();
+        payload[hops] = wrong;
+        assert_eq!(message::decode_request(&payload, LIMIT), Err(Violation::OverLimit("hops")), "{wrong}");
     }
+}
+
+#[test]
+fn an_ordinary_forward_costs_no_byte_for_what_it_does_not_need() {
+    let key = Key::new("k").unwrap();
+    let operation = Operation::Get { conditions: Conditions::default() };
+    assert_eq!(encoded(&key, &operation, super::forwarded(), 1).len(), 3 + 4 + 8 + 2 + 1);
+}
+
+#[test]
+fn a_hello_comes_out_as_it_went_in() {
     let hello = Hello::of(&super::identity("[2001:db8::1]:65535"));
     let mut payload = Vec::new();
     hello.encode(&mut payload);

@@ -4,10 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ringhold_ring::{RingId, Version};
+use ringhold_ring::Version;
 
 use super::*;
-use crate::peer::ProbeAnswer;
 
 #[tokio::test]
 async fn what_is_put_is_read_back() {
@@ -15,9 +14,9 @@ async fn what_is_put_is_read_back() {
     for size in [0, 1, 4096, 16 << 10, (16 << 10) + 1, 100_000, 4 << 20] {
         let value = Bytes::from((0..size).map(|at| (at % 251) as u8).collect::<Vec<_>>());
         let key = key(&format!("of {size} bytes"));
-        let stored = peers.execute(&node.address, &key, &put(value.clone()), PATIENCE).await.unwrap();
+        let stored = peers.forward(&node.address, &key, &put(value.clone()), PATIENCE).await.unwrap();
         assert_eq!(stored, Ok(Outcome::Created(Version::from_bytes([9; 12]))));
-        let found = peers.execute(&node.address, &key, &get(), PATIENCE).await.unwrap();
+        let found = peers.forward(&node.address, &key, &get(), PATIENCE).await.unwrap();
         let Ok(Outcome::Found(object)) = found else { panic!("{found:?}") };
         assert_eq!((object.value, object.content_type), (value, ContentType::Text), "{size} bytes");
     }
@@ -35,8 +34,8 @@ async fn thousands_of_requests_at_once_get_their_own_answers() {
                 // Every hundredth is large enough to travel in pieces.
                 let size = if number.is_multiple_of(100) { 50_000 } else { number % 300 };
                 let value = Bytes::from(vec![number as u8; size]);
-                peers.execute(&member, &key, &put(value.clone()), PATIENCE).await.unwrap().unwrap();
-                let found = peers.execute(&member, &key, &get(), PATIENCE).await.unwrap();
+                peers.forward(&member, &key, &put(value.clone()), PATIENCE).await.unwrap().unwrap();
+                let found = peers.forward(&member, &key, &get(), PATIENCE).await.unwrap();
                 assert!(matches!(found, Ok(Outcome::Found(object)) if object.value == value), "{number}");
             })
         })
@@ -52,11 +51,11 @@ async fn an_answer_that_has_to_wait_holds_nobody_up() {
     let (node, peers) = (Node::start().await, peers());
     let slow = tokio::spawn({
         let (peers, member) = (Arc::clone(&peers), node.address.clone());
-        async move { peers.execute(&member, &key("slow"), &put("x"), PATIENCE).await }
+        async move { peers.forward(&member, &key("slow"), &put("x"), PATIENCE).await }
     });
     eventually("the slow one has begun", || node.memory.begun.load(Ordering::Acquire) == 1).await;
     for _ in 0..10 {
-        let quick = peers.execute(&node.address, &key("quick"), &get(), PATIENCE).await;
+        let quick = peers.forward(&node.address, &key("quick"), &get(), PATIENCE).await;
         assert_eq!(quick, Ok(Ok(Outcome::Missing)));
     }
     assert!(!slow.is_finished());
@@ -74,23 +73,11 @@ async fn refusals_arrive_as_they_were_given() {
         ttl: None,
         conditions: Conditions::default(),
     };
-    let refused = peers.execute(&node.address, &key("k"), &patch, PATIENCE).await.unwrap();
+    let refused = peers.forward(&node.address, &key("k"), &patch, PATIENCE).await.unwrap();
     assert_eq!(refused, Err(Refusal::PatchConflict("no patches here".into())));
     let limit = node.identity.max_object_bytes();
-    let refused = peers.execute(&node.address, &key("k"), &put(vec![0; limit + 1]), PATIENCE).await.unwrap();
+    let refused = peers.forward(&node.address, &key("k"), &put(vec![0; limit + 1]), PATIENCE).await.unwrap();
     assert_eq!(refused, Err(Refusal::TooLarge { limit }));
-}
-
-#[tokio::test]
-async fn a_probe_tells_state_ring_and_incarnation() {
-    let (node, peers) = (Node::start().await, peers());
-    for state in [MemberState::Starting, MemberState::Syncing, MemberState::Ready, MemberState::Draining] {
-        *node.memory.state.lock() = state;
-        node.identity.set_ring_id(RingId::from_u64(state as u64 + 100));
-        let answer = peers.probe(&node.address, PATIENCE).await;
-        let ring_id = Some(RingId::from_u64(state as u64 + 100));
-        assert_eq!(answer, Ok(ProbeAnswer { state, ring_id, incarnation: Some(42) }));
-    }
 }
 
 #[tokio::test]
@@ -100,7 +87,7 @@ async fn a_draining_member_answers_everything_it_was_asked() {
         .map(|number| {
             let (peers, member) = (Arc::clone(&peers), node.address.clone());
             tokio::spawn(async move {
-                peers.execute(&member, &key(&format!("slow {number}")), &put("x"), PATIENCE).await
+                peers.forward(&member, &key(&format!("slow {number}")), &put("x"), PATIENCE).await
             })
         })
         .collect();
@@ -109,7 +96,7 @@ async fn a_draining_member_answers_everything_it_was_asked() {
     // New requests meanwhile go to a new stream, and none of them fails.
     let reopened = async {
         while node.accepted.load(Ordering::Acquire) < 2 {
-            let answer = peers.execute(&node.address, &key("quick"), &get(), PATIENCE).await;
+            let answer = peers.forward(&node.address, &key("quick"), &get(), PATIENCE).await;
             assert_eq!(answer, Ok(Ok(Outcome::Missing)));
         }
     };
@@ -127,12 +114,12 @@ async fn a_stream_that_has_ended_is_reopened_unnoticed() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let first = Node::start_in("test", listener);
-    peers.execute(&first.address, &key("k"), &put("old"), PATIENCE).await.unwrap().unwrap();
+    peers.forward(&first.address, &key("k"), &put("old"), PATIENCE).await.unwrap().unwrap();
     let member = first.address.clone();
     first.kill().await;
     eventually("the end of the stream is seen", || !peers.is_connected(&member)).await;
     let second = Node::start_in("test", TcpListener::bind(at).await.unwrap());
-    let answer = peers.execute(&member, &key("k"), &get(), Duration::from_secs(5)).await;
+    let answer = peers.forward(&member, &key("k"), &get(), Duration::from_secs(5)).await;
     assert_eq!(answer, Ok(Ok(Outcome::Missing)), "the new start knows nothing");
     assert_eq!(second.accepted.load(Ordering::Acquire), 1);
 }

@@ -84,7 +84,7 @@ pub(super) fn peers_with(tls: &Arc<Tls>, proves: Option<&SharedSecrets>) -> Peer
 }
 
 async fn refused_by(peers: &Peers, member: &MemberAddress) -> String {
-    match peers.execute(member, &key("k"), &put("x"), PATIENCE).await {
+    match peers.forward(member, &key("k"), &put("x"), PATIENCE).await {
         Err(PeerError::NotSent(text)) => text,
         other => panic!("{other:?}"),
     }
@@ -98,12 +98,12 @@ async fn members_that_share_a_secret_serve_each_other_over_tls() {
         let peers = peers_with(&automatic(&shared), proves);
         for size in [0, 100, (16 << 10) + 1, 1 << 20] {
             let (key, value) = (key(&size.to_string()), Bytes::from(vec![3; size]));
-            let stored = peers.execute(&node.address, &key, &put(value.clone()), PATIENCE).await;
+            let stored = peers.forward(&node.address, &key, &put(value.clone()), PATIENCE).await;
             assert!(matches!(stored, Ok(Ok(Outcome::Created(_)))), "{stored:?}");
-            let found = peers.execute(&node.address, &key, &get(), PATIENCE).await;
+            let found = peers.forward(&node.address, &key, &get(), PATIENCE).await;
             assert!(matches!(found, Ok(Ok(Outcome::Found(object))) if object.value == value));
         }
-        assert!(peers.probe(&node.address, PATIENCE).await.is_ok());
+        assert!(peers.heartbeat(&node.address, PATIENCE).await.is_ok());
     }
 }
 
@@ -217,13 +217,13 @@ async fn a_reload_changes_what_new_connections_show_and_leaves_open_ones_alone()
     let node = TlsNode::start(automatic(&before), None).await;
     let ours = automatic(&before);
     let (old, other) = (peers_with(&ours, None), peers_with(&ours, None));
-    assert!(old.execute(&node.address, &key("k"), &put("x"), PATIENCE).await.is_ok());
+    assert!(old.forward(&node.address, &key("k"), &put("x"), PATIENCE).await.is_ok());
 
     node.tls.replace(certificates(&after)).unwrap();
-    assert!(old.execute(&node.address, &key("k"), &get(), PATIENCE).await.is_ok(), "it was open");
+    assert!(old.forward(&node.address, &key("k"), &get(), PATIENCE).await.is_ok(), "it was open");
     assert!(refused_by(&other, &node.address).await.contains("TLS failed"));
 
     ours.replace(certificates(&after)).unwrap();
-    assert!(other.execute(&node.address, &key("k"), &get(), PATIENCE).await.is_ok());
-    assert!(old.execute(&node.address, &key("k"), &get(), PATIENCE).await.is_ok(), "it is open still");
+    assert!(other.forward(&node.address, &key("k"), &get(), PATIENCE).await.is_ok());
+    assert!(old.forward(&node.address, &key("k"), &get(), PATIENCE).await.is_ok(), "it is open still");
 }
