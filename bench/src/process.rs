@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::error::{Error, doing};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,6 +27,8 @@ pub enum Cores {
 pub const SERVERS: Cores = Cores::Only(0);
 /// And this where latency is measured: what else the machine does must not be what is seen.
 pub const SERVERS_AHEAD: Cores = Cores::Ahead(0);
+/// What disturbs a measurement of latency has the servers' core as long as they do not want it.
+pub const BEHIND: Cores = Cores::Only(0);
 /// The load generator has this one.
 pub const GENERATOR: Cores = Cores::Only(1);
 
@@ -44,6 +48,13 @@ pub fn on(cores: Cores, program: &str) -> Command {
         }
         Cores::Any => Command::new(program),
     }
+}
+
+/// Lets this process, and those that it starts, have as many connections open as the system permits.
+pub fn allow_many_files() {
+    let limits = getrlimit(Resource::Nofile);
+    // If it cannot be had, what needs it says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits });
 }
 
 /// Whether the system lets us put processes ahead of others.
@@ -139,14 +150,19 @@ pub fn is_ready(address: SocketAddr, path: Option<&str>) -> bool {
 
 /// Free ports on loopback, in rising order.
 pub fn addresses<const N: usize>() -> Result<[SocketAddr; N], Error> {
-    let failed = || doing("finding a free port");
-    let mut held = Vec::new();
     let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
-    for address in &mut addresses {
-        let listener = TcpListener::bind(*address).map_err(failed())?;
-        *address = listener.local_addr().map_err(failed())?;
-        held.push(listener);
-    }
+    addresses.copy_from_slice(&free_addresses(N)?);
+    Ok(addresses)
+}
+
+/// The same, so many.
+pub fn free_addresses(count: usize) -> Result<Vec<SocketAddr>, Error> {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    // All are held before one is given back, so that none comes twice.
+    let held: Result<Vec<_>, _> = (0..count).map(|_| TcpListener::bind(any)).collect();
+    let addresses =
+        held.and_then(|held| held.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>());
+    let mut addresses = addresses.map_err(doing("finding a free port"))?;
     addresses.sort_unstable();
     Ok(addresses)
 }
