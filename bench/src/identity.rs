@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -32,12 +32,15 @@ impl Identity {
         };
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = CertificateParams::new(Vec::new()).map_err(failed)?;
+        // OpenSSL takes a certificate for self-signed whose subject and issuer have one name.
+        params.distinguished_name.push(DnType::CommonName, "authority of the bench");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = params.self_signed(&key).map_err(failed)?;
         let issuer = Issuer::new(params, key);
 
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = CertificateParams::new([HOST.into(), "127.0.0.1".into()]).map_err(failed)?;
+        params.distinguished_name.push(DnType::CommonName, HOST);
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&key, &issuer).map_err(failed)?;

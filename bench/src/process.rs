@@ -105,6 +105,12 @@ impl Server {
         })
     }
 
+    /// Files and sockets that it has open.
+    pub fn open_files(&self) -> Result<usize, Error> {
+        let path = format!("/proc/{}/fd", self.child.id());
+        Ok(std::fs::read_dir(&path).map_err(doing(format!("reading {path}")))?.count())
+    }
+
     /// Waits until it takes connections on `address` and, where there is a `path`, answers it with 200.
     pub fn wait_until_ready(
         &mut self,

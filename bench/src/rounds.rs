@@ -184,6 +184,10 @@ fn turn(
         }
         Client::New(sessions) => connect(plan, sessions, row, effort, generator)?,
     };
+    if outcome.per_second <= 0.0 {
+        let what = "nothing was answered in time; a row without answers is none".into();
+        return Err(Error::Answer { from: row.name.into(), what });
+    }
     let after = cpu(setup)?;
     if let Some(beside) = beside {
         beside.wait::<Outcome>()?;
@@ -246,10 +250,11 @@ fn judge(goal: &Goal, rows: &[Measured]) -> Option<Verdict> {
         Bound::AtMost(bound) => ratio <= bound,
     };
     let by_cpu = (goal.figure == Figure::Rate).then(|| against.ratio(of, Sample::cpu));
-    let reached = match by_cpu {
-        _ if is_within(ratio) => Reached::Yes,
-        Some(by_cpu) if is_within(by_cpu) => Reached::ByCpu,
-        _ => Reached::No,
+    let reached = match (is_within(ratio), by_cpu.is_none_or(is_within)) {
+        (true, true) => Reached::Yes,
+        (true, false) => Reached::ByRate,
+        (false, true) if by_cpu.is_some() => Reached::ByCpu,
+        (false, _) => Reached::No,
     };
     let verdict = Verdict {
         what: format!("{} to {}", goal.of, goal.against),

@@ -49,7 +49,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A receive buffer that makes it the server's task to keep what is not read.
 const SMALL_BUFFER_BYTES: u32 = 8 << 10;
 /// Connecting all at once would overflow the server's queue of new connections.
-const APART: Duration = Duration::from_micros(100);
+const AT_ONCE: usize = 50;
+const APART: Duration = Duration::from_millis(2);
 
 /// The process.
 pub fn main() -> Result<(), Error> {
@@ -58,7 +59,9 @@ pub fn main() -> Result<(), Error> {
     runtime.map_err(doing("starting a runtime"))?.block_on(async {
         for number in 0..plan.connections {
             tokio::spawn(forever(Arc::clone(&plan), number));
-            tokio::time::sleep(APART).await;
+            if number % AT_ONCE == 0 {
+                tokio::time::sleep(APART).await;
+            }
         }
         std::future::pending::<()>().await;
     });

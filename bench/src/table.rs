@@ -79,9 +79,11 @@ pub struct Least {
 /// How far a goal was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reached {
-    /// As it was meant.
+    /// As it was meant, and by server CPU too where that was measured.
     Yes,
-    /// By server CPU, which the generator does not bound, but not by answers a second.
+    /// By answers a second, which the generator or other work on the machine may have made alike.
+    ByRate,
+    /// By server CPU, which neither of them moves.
     ByCpu,
     /// Not.
     No,
@@ -97,6 +99,7 @@ impl Reached {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Yes => "reached",
+            Self::ByRate => "**reached by requests a second only**",
             Self::ByCpu => "**reached by server CPU only**",
             Self::No => "**not reached**",
         }

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, doing};
 use crate::process::{self, Cores};
 
+/// What an error of a part begins with.
+const SAYS: &str = "ringhold-bench: ";
+
 /// A part at work. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Worker {
@@ -22,7 +25,7 @@ impl Worker {
     pub fn start(name: &'static str, task: &impl Serialize, cores: Cores) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(doing("finding this program"))?;
         let mut command = process::on(cores, &program.to_string_lossy());
-        command.arg(name).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(name).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(doing(format!("starting {name}")))?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(&serde_json::to_vec(task)?).map_err(doing(format!("telling {name} its task")))?;
@@ -41,13 +44,14 @@ impl Worker {
         let child = self.child.take().ok_or_else(|| self.failed("it is gone"))?;
         let output = child.wait_with_output().map_err(doing(format!("waiting for {}", self.name)))?;
         if !output.status.success() {
-            return Err(self.failed(&format!("it failed ({}); what it said is above", output.status)));
+            return Err(self.failed(String::from_utf8_lossy(&output.stderr).trim()));
         }
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     fn failed(&self, what: &str) -> Error {
-        Error::Program { program: self.name.into(), what: what.into() }
+        let what = what.strip_prefix(SAYS).unwrap_or(what).into();
+        Error::Program { program: self.name.into(), what }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::load::{Operation, Outcome, Pace, Plan, Span};
 use crate::process::{GENERATOR, SERVERS_AHEAD};
 use crate::programs::{Kind, Lab, Link};
+use crate::replay::Cache;
 use crate::rounds::Effort;
 
 const RATE: u32 = 5_000;
@@ -45,6 +46,11 @@ pub fn run(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
     let during = watch()?;
     std::thread::sleep((end + Duration::from_secs(2)).saturating_duration_since(Instant::now()));
     let after = server.resident_bytes()? as f64;
+    let left = Cache::connect(setup.target)?.held()?;
+    if left != lasting.len() {
+        let what = format!("{left} objects are left 2 s after all but {} have expired", lasting.len());
+        return Err(Error::Answer { from: "ringhold".into(), what });
+    }
     let back = (full - after) / (full - empty).max(1.0);
 
     let row = |when: &str, outcome: &Outcome, resident: f64| {

@@ -13,7 +13,9 @@ use crate::rounds::Effort;
 const MEMBERS: [usize; 3] = [3, 6, 12];
 /// Until streams are open and first probes are done.
 const SETTLING: Duration = Duration::from_secs(3);
-const SECONDS: u64 = 6;
+const SECONDS: u64 = 3;
+/// The quietest one counts: what else uses loopback only adds.
+const WINDOWS: usize = 4;
 /// Cost for each pair may differ by so much between rings of different sizes.
 const LINEAR: f64 = 1.25;
 
@@ -24,10 +26,15 @@ pub fn run(lab: &Lab, _effort: Effort) -> Result<Findings, Error> {
         let setup = lab.start(Kind::Ring(members), Cores::Any)?;
         std::thread::sleep(SETTLING);
         let cpu = || setup.servers.iter().map(Server::cpu).sum::<Result<Duration, _>>();
-        let (cpu_before, bytes_before) = (cpu()?, loopback_bytes()?);
-        std::thread::sleep(Duration::from_secs(SECONDS));
-        let bytes = loopback_bytes()?.saturating_sub(bytes_before) as f64 / SECONDS as f64;
-        let used = cpu()?.saturating_sub(cpu_before).as_secs_f64() * 1e6 / SECONDS as f64;
+        let window = || {
+            let (cpu_before, bytes_before) = (cpu()?, loopback_bytes()?);
+            std::thread::sleep(Duration::from_secs(SECONDS));
+            let bytes = loopback_bytes()?.saturating_sub(bytes_before) as f64 / SECONDS as f64;
+            Ok::<_, Error>((bytes, cpu()?.saturating_sub(cpu_before).as_secs_f64() * 1e6 / SECONDS as f64))
+        };
+        let windows = (0..WINDOWS).map(|_| window()).collect::<Result<Vec<_>, _>>()?;
+        let quietest = windows.into_iter().min_by(|(one, _), (other, _)| one.total_cmp(other));
+        let (bytes, used) = quietest.unwrap_or_default();
         let pair = bytes / (count * (count - 1)) as f64;
         eprintln!("  {count} members: {bytes:.0} B/s, {pair:.0} B/s for each pair");
         points.push((count.to_string(), bytes / count as f64));
@@ -42,7 +49,7 @@ pub fn run(lab: &Lab, _effort: Effort) -> Result<Findings, Error> {
     let (least, most) =
         each.iter().fold((f64::INFINITY, 0.0_f64), |(least, most), each| (least.min(*each), most.max(*each)));
     Ok(Findings {
-        measured: format!("{SECONDS} s of each ring, mTLS between members, nothing pinned"),
+        measured: format!("the quietest {SECONDS} s of {WINDOWS} times as long, mTLS between members, nothing pinned"),
         note: "Bytes on loopback with all headers; a member's traffic is linear in the number of the others if the cost \
                for each pair stays."
             .into(),

@@ -20,8 +20,9 @@ const LARGE_BYTES: usize = 1 << 20;
 const BOUND_MIB: f64 = 256.0;
 /// `limits.max_connections` is 10,000 without a setting; others want to come in, too.
 const LIMITS: &str = "\n[limits]\nmax_connections = 20000\n";
-/// Until all of them are there.
-const GATHERING: Duration = Duration::from_secs(3);
+/// Until nearly all of them are there.
+const GATHERING: Duration = Duration::from_secs(20);
+const NEARLY_ALL: f64 = 0.95;
 const WATCHED: Duration = Duration::from_secs(3);
 const LOOKED_AT: Duration = Duration::from_millis(20);
 
@@ -126,7 +127,17 @@ fn strained(lab: &Lab, manner: Manner, connections: usize) -> Result<Strained, E
     let before = server.resident_bytes()?;
     let plan = strain::Plan { address, manner, connections, large_key, body_bytes: BODY_BYTES };
     let straining = Worker::start("strain", &plan, BEHIND)?;
-    let mut most = most_resident(server, before, |passed| Ok(passed < GATHERING))?;
+    let idle = server.open_files()?;
+    let wanted = idle + (connections as f64 * NEARLY_ALL) as usize;
+    let mut most = most_resident(server, before, |passed| {
+        let open = server.open_files()?;
+        if passed > GATHERING {
+            let what =
+                format!("only {} of {connections} connections were open after {GATHERING:?}", open - idle);
+            return Err(Error::Answer { from: "bad clients".into(), what });
+        }
+        Ok(open < wanted)
+    })?;
     let mut reading = reads.start(GENERATOR)?;
     most = most_resident(server, most, |_| Ok(!reading.is_done()?))?;
     let during = reading.wait()?;

@@ -82,10 +82,12 @@ impl Lab {
         }
         let Kind::Ring(members) = kind else { return Ok(None) };
         let node = self.nodes(members)?.swap_remove(0);
-        let file = write(&self.home()?, "ring.toml", &node.toml())?;
+        let home = self.home()?;
+        let file = write(&home, "ring.toml", &node.toml())?;
         let checked = Command::new(&self.program).args(["config", "check"]).arg(file).output();
         let checked = checked.map_err(doing("checking a configuration"))?;
-        let said = String::from_utf8_lossy(&checked.stderr).trim().replace('\n', "; ");
+        let said =
+            String::from_utf8_lossy(&checked.stderr).trim().replace(&format!("{}/", home.display()), "");
         Ok((!checked.status.success()).then(|| format!("this build refuses the configuration ({said})")))
     }
 

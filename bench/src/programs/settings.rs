@@ -15,6 +15,9 @@ fn workers(cores: Cores) -> usize {
     }
 }
 
+/// `store.max_object_bytes` without a setting.
+const DEFAULT_OBJECT_BYTES: u64 = 2 << 20;
+
 /// One node.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -48,6 +51,12 @@ impl Node {
         let Self { me, members, replicas, secured, max_bytes, more } = self;
         let members: Vec<_> = members.iter().map(|member| format!("\"{member}\"")).collect();
         let copies = if *replicas == 1 { String::new() } else { format!("replicas = {replicas}\n") };
+        // No object may be larger than the store.
+        let small = if *max_bytes < DEFAULT_OBJECT_BYTES {
+            format!("max_object_bytes = {max_bytes}\n")
+        } else {
+            String::new()
+        };
         let tls = secured.as_ref().map(|(identity, plain)| {
             format!(
                 "\n[[listener]]\naddress = \"{me}\"\ntls = true\n\n[[listener]]\naddress = \"{plain}\"\ntls = false\n\n\
@@ -57,7 +66,7 @@ impl Node {
             )
         });
         format!(
-            "[node]\naddress = \"{me}\"\n\n[cluster]\nmembers = [{}]\n{copies}\n[store]\nmax_bytes = {max_bytes}\n\n\
+            "[node]\naddress = \"{me}\"\n\n[cluster]\nmembers = [{}]\n{copies}\n[store]\nmax_bytes = {max_bytes}\n{small}\n\
              [log]\nfilter = \"warn\"\n{}{more}",
             members.join(", "),
             tls.unwrap_or_default()

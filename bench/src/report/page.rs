@@ -23,8 +23,8 @@ of the old ones. Raw results: [benchmarks.json](benchmarks.json).
 - The programs of a table take turns within a round. A ratio is taken within each round; the table has the median of
   the rounds' ratios. The machine should have nothing else to do: with other work on a core, requests a second say
   who was given more of it, and only server CPU can be compared.
-- A goal is judged by the ratio of requests a second. Where that misses it and the ratio by server CPU does not, the goal
-  says so: then the generator, or what else used the machine, was the limit.
+- A goal of rates is judged twice, by requests a second and by server CPU. Where they differ, it says so: then the
+  generator, or what else used the machine, was the limit of one side or of both; or the row has more cores than one.
 - Open loops, where latency is what counts, have their servers ahead of all other processes on core 0 (`chrt --fifo 50`),
   where the system permits it. What loads them beside that has core 0 too, behind them.
 - Where connections speak TLS, all programs and the generator show the same EC P-256 certificate and check the other's
