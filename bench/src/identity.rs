@@ -114,3 +114,43 @@ fn pem(what: &str, bytes: &[u8]) -> String {
     let lines = bytes.chunks(LINE).map(|line| STANDARD.encode(line) + "\n");
     format!("-----BEGIN {what}-----\n{}-----END {what}-----\n", lines.collect::<String>())
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::ServerName;
+    use rustls::server::WebPkiClientVerifier;
+    use rustls::{ClientConnection, ServerConfig, ServerConnection};
+
+    use super::*;
+
+    #[test]
+    fn both_sides_of_a_connection_believe_the_certificate() {
+        let folder = tempfile::tempdir().unwrap();
+        let identity = Identity::create(folder.path()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(identity.authority()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let chain = CertificateDer::pem_file_iter(identity.both()).unwrap().map(Result::unwrap).collect();
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier.build().unwrap())
+            .with_single_cert(chain, PrivateKeyDer::from_pem_file(identity.both()).unwrap())
+            .unwrap();
+        let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let mut client = ClientConnection::new(identity.client().unwrap(), name).unwrap();
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut sent = Vec::new();
+            client.write_tls(&mut sent).unwrap();
+            server.read_tls(&mut sent.as_slice()).unwrap();
+            server.process_new_packets().unwrap();
+            sent.clear();
+            server.write_tls(&mut sent).unwrap();
+            client.read_tls(&mut sent.as_slice()).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        assert_eq!(server.peer_certificates().map(<[_]>::len), Some(1));
+    }
+}

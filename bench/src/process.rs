@@ -10,7 +10,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, doing};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A ring's members may rest for ten seconds before they are asked again.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a process may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,12 +119,17 @@ impl Server {
         path: Option<&str>,
         log: &Path,
     ) -> Result<(), Error> {
+        self.wait_until(|| is_ready(address, path), log)
+    }
+
+    /// Waits until `is_ready`; if it never is, what the server has said to `log` is the reason.
+    pub fn wait_until(&mut self, is_ready: impl Fn() -> bool, log: &Path) -> Result<(), Error> {
         let start = Instant::now();
-        while !is_ready(address, path) {
+        while !is_ready() {
             let ended = self.child.try_wait().map_err(doing("looking after a process"))?;
             if ended.is_some() || start.elapsed() > PATIENCE {
                 let said = std::fs::read_to_string(log.join("log")).unwrap_or_default();
-                let what = format!("it is not ready on {address} (ended: {ended:?}); it said:\n{said}");
+                let what = format!("it is not ready (ended: {ended:?}); it said:\n{said}");
                 return Err(Error::Program { program: self.name.into(), what });
             }
             std::thread::sleep(Duration::from_micros(500));
@@ -143,15 +149,23 @@ impl Drop for Server {
     }
 }
 
-/// Whether something answers there.
+/// Whether something answers there, with 200 where there is a `path`.
 pub fn is_ready(address: SocketAddr, path: Option<&str>) -> bool {
-    let Ok(mut stream) = TcpStream::connect_timeout(&address, PATIENCE) else { return false };
-    let Some(path) = path else { return true };
-    let _ = stream.set_read_timeout(Some(PATIENCE));
-    let mut answer = [0; 12];
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").is_ok()
-        && stream.read_exact(&mut answer).is_ok()
-        && answer == *b"HTTP/1.1 200"
+    match path {
+        Some(path) => ask(address, path).is_some(),
+        None => TcpStream::connect_timeout(&address, PATIENCE).is_ok(),
+    }
+}
+
+/// What is answered with 200 at `path`.
+pub fn ask(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
 }
 
 /// Free ports on loopback, in rising order.

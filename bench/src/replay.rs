@@ -8,11 +8,21 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::error::{Error, doing};
+use crate::process;
 
 /// Of each object.
 pub const VALUE_BYTES: usize = 100;
 const BATCH: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many objects a node says that it holds.
+pub fn held(address: SocketAddr) -> Result<usize, Error> {
+    let report = process::ask(address, "/cluster").unwrap_or_default();
+    let report: serde_json::Value = serde_json::from_str(&report)?;
+    let objects = report["store"]["objects"].as_u64().and_then(|objects| usize::try_from(objects).ok());
+    let what = || "a number of objects in /cluster would be right".into();
+    objects.ok_or_else(|| Error::Answer { from: address.to_string(), what: what() })
+}
 
 /// A connection to it.
 #[derive(Debug)]
@@ -40,7 +50,7 @@ impl Cache {
             let gets =
                 batch.iter().map(|key| format!("GET /objects/{key:016} HTTP/1.1\r\nHost: bench\r\n\r\n"));
             let statuses = self.exchange(&gets.collect::<String>(), batch.len())?;
-            let missed = batch.iter().zip(&statuses).filter(|(_, (status, _))| *status == 404);
+            let missed = batch.iter().zip(&statuses).filter(|(_, status)| **status == 404);
             let missed: Vec<_> = missed.map(|(key, _)| key).collect();
             hits += batch.len() - missed.len();
             let value = "v".repeat(VALUE_BYTES);
@@ -52,22 +62,14 @@ impl Cache {
         Ok(hits)
     }
 
-    /// How many objects the node says that it holds.
-    pub fn held(&mut self) -> Result<usize, Error> {
-        let answers = self.exchange("GET /cluster HTTP/1.1\r\nHost: bench\r\n\r\n", 1)?;
-        let report: serde_json::Value =
-            serde_json::from_slice(answers.first().map_or(&[][..], |(_, body)| body))?;
-        let objects = report["store"]["objects"].as_u64().and_then(|objects| usize::try_from(objects).ok());
-        objects.ok_or_else(|| self.wrong("a number of objects in /cluster would be right"))
-    }
-
-    fn exchange(&mut self, requests: &str, count: usize) -> Result<Vec<(u16, Vec<u8>)>, Error> {
+    fn exchange(&mut self, requests: &str, count: usize) -> Result<Vec<u16>, Error> {
         let failed = || doing(format!("talking to {}", self.address));
         self.stream.get_mut().write_all(requests.as_bytes()).map_err(failed())?;
         (0..count).map(|_| self.answer()).collect()
     }
 
-    fn answer(&mut self) -> Result<(u16, Vec<u8>), Error> {
+    /// The next one's status.
+    fn answer(&mut self) -> Result<u16, Error> {
         let address = self.address;
         let failed = || doing(format!("reading an answer of {address}"));
         let (mut status, mut length, mut line) = (0, 0, String::new());
@@ -88,7 +90,7 @@ impl Cache {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).map_err(failed())?;
-        Ok((status, body))
+        Ok(status)
     }
 
     fn wrong(&self, what: &str) -> Error {

@@ -9,7 +9,7 @@ use super::{Findings, goal};
 use crate::error::Error;
 use crate::process::{SERVERS, addresses};
 use crate::programs::{Lab, Node};
-use crate::replay::{Cache, VALUE_BYTES};
+use crate::replay::{Cache, VALUE_BYTES, held};
 use crate::rounds::Effort;
 
 /// What a store accounts for each object of 16 bytes of key and a value: those, and 64 bytes.
@@ -72,7 +72,7 @@ fn ringhold(lab: &Lab, trace: &[u64]) -> Result<(f64, usize), Error> {
     let (warm, counted) = trace.split_at(trace.len() / 5);
     cache.replay(warm)?;
     let hits = cache.replay(counted)?;
-    Ok((hits as f64 / counted.len() as f64, cache.held()?))
+    Ok((hits as f64 / counted.len() as f64, held(address)?))
 }
 
 /// The part of the requests that hit; the first fifth warms up.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::load::{Operation, Outcome, Pace, Plan, Span};
 use crate::process::{GENERATOR, SERVERS_AHEAD};
 use crate::programs::{Kind, Lab, Link};
-use crate::replay::Cache;
+use crate::replay::held;
 use crate::rounds::Effort;
 
 const RATE: u32 = 5_000;
@@ -46,7 +46,7 @@ pub fn run(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
     let during = watch()?;
     std::thread::sleep((end + Duration::from_secs(2)).saturating_duration_since(Instant::now()));
     let after = server.resident_bytes()? as f64;
-    let left = Cache::connect(setup.target)?.held()?;
+    let left = held(setup.target)?;
     if left != lasting.len() {
         let what = format!("{left} objects are left 2 s after all but {} have expired", lasting.len());
         return Err(Error::Answer { from: "ringhold".into(), what });

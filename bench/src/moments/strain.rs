@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::{Findings, MIB, bulk, goal, once, server};
 use crate::error::Error;
-use crate::load::Dialect;
-use crate::load::{Operation, Outcome, Pace, Plan, Sizes, Span};
+use crate::load::{Dialect, Operation, Outcome, Pace, Plan, Sizes, Span};
 use crate::process::{BEHIND, GENERATOR, SERVERS_AHEAD, Server, addresses};
 use crate::programs::{Lab, Node, Setup};
 use crate::rounds::Effort;

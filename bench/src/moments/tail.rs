@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::{Findings, VALUE_BYTES, bulk, goal, once};
 use crate::error::Error;
-use crate::load::Dialect;
-use crate::load::{Missing, Operation, Outcome, Pace, Plan, Span};
+use crate::load::{Dialect, Missing, Operation, Outcome, Pace, Plan, Span};
 use crate::process::{BEHIND, GENERATOR, SERVERS_AHEAD, addresses};
 use crate::programs::{Lab, Node, Setup};
 use crate::rounds::Effort;

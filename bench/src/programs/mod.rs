@@ -6,7 +6,7 @@
 mod kind;
 pub mod settings;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +28,7 @@ pub struct Lab {
     pub program: PathBuf,
     directory: tempfile::TempDir,
     started: Cell<usize>,
-    identity: OnceCell<Identity>,
+    identity: Identity,
 }
 
 /// Programs that run, and how to load them.
@@ -72,7 +72,8 @@ impl Lab {
     pub fn new(program: &Path) -> Result<Self, Error> {
         let program = program.canonicalize().map_err(doing(format!("finding {}", program.display())))?;
         let directory = tempfile::tempdir().map_err(doing("making a directory"))?;
-        Ok(Self { program, directory, started: Cell::new(0), identity: OnceCell::new() })
+        let identity = Identity::create(directory.path())?;
+        Ok(Self { program, directory, started: Cell::new(0), identity })
     }
 
     /// Why `kind` cannot be measured here, if it cannot: a program is missing, or this build refuses a setting.
@@ -100,7 +101,7 @@ impl Lab {
         Ok(match kind {
             Kind::Ringhold(Link::Plain) => filled(self.ringhold(&Node::of(a, &[a]), cores)?, objects),
             Kind::Ringhold(Link::Mtls) => {
-                let identity = self.identity()?;
+                let identity = self.identity.clone();
                 let node = Node { secured: Some((identity.clone(), b)), ..Node::of(a, &[a]) };
                 let server = self.ringhold(&node, cores)?;
                 Setup { identity: Some(identity), ..Setup::one(server, a, objects, Some(b)) }
@@ -116,7 +117,7 @@ impl Lab {
             }
             Kind::Ring(members) => self.ring(members, cores)?,
             Kind::NginxForwarder(link) | Kind::HaproxyForwarder(link) => {
-                let identity = self.identity_for(link)?;
+                let identity = self.identity_for(link);
                 let secured = identity.clone().map(|identity| (identity, c));
                 let node = Node { secured, ..Node::of(b, &[b]) };
                 let server = self.ringhold(&node, cores)?;
@@ -130,7 +131,7 @@ impl Lab {
                 setup
             }
             Kind::Nginx(link) => {
-                let identity = self.identity_for(link)?;
+                let identity = self.identity_for(link);
                 let http = settings::nginx_constant(a, "", identity.as_ref());
                 Setup { identity, ..constant(self.nginx(a, &http, cores)?) }
             }
@@ -155,7 +156,7 @@ impl Lab {
     fn nodes(&self, ring: Members) -> Result<Vec<Node>, Error> {
         let mut members = process::free_addresses(2 * ring.count)?;
         let mut plain = members.split_off(ring.count).into_iter();
-        let identity = self.identity_for(ring.between)?;
+        let identity = self.identity_for(ring.between);
         let node = |me: &SocketAddr| {
             let secured = identity.clone().zip(plain.next());
             Node { replicas: ring.replicas, secured, ..Node::of(*me, &members) }
@@ -172,9 +173,12 @@ impl Lab {
             let name = names.get(index).copied().unwrap_or("member");
             servers.push((Server::start(name, self.serve(node, cores, &home)?, &home)?, home));
         }
-        // A member may have to wait for the others.
+        // A member that was looked for before it listened is not asked for a while.
         for ((server, home), node) in servers.iter_mut().zip(&nodes) {
+            let sees_all = |health: &str| health.matches("\"online\"").count() == nodes.len();
+            let is_ready = || process::ask(node.plain(), "/cluster").is_some_and(|report| sees_all(&report));
             server.wait_until_ready(node.plain(), Some("/readyz"), home)?;
+            server.wait_until(is_ready, home)?;
         }
         let [owner, other, ..] = nodes.as_slice() else { return Err(no_ring("two or more members are one")) };
         let all = nodes.iter().map(|node| MemberAddress::from(node.me));
@@ -191,18 +195,8 @@ impl Lab {
         })
     }
 
-    fn identity(&self) -> Result<Identity, Error> {
-        if self.identity.get().is_none() {
-            let _ = self.identity.set(Identity::create(&self.home()?)?);
-        }
-        self.identity.get().cloned().ok_or_else(|| no_ring("one with an identity"))
-    }
-
-    fn identity_for(&self, link: Link) -> Result<Option<Identity>, Error> {
-        match link {
-            Link::Plain => Ok(None),
-            Link::Mtls => self.identity().map(Some),
-        }
+    fn identity_for(&self, link: Link) -> Option<Identity> {
+        (link == Link::Mtls).then(|| self.identity.clone())
     }
 
     /// A directory for the files of one process.

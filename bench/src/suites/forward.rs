@@ -45,7 +45,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "forward-100-unpinned",
-        title: "The same, nothing pinned, as many workers as cores",
+        title: "GET 100 B through a node that must forward it, nothing pinned, as many workers as cores",
         places: Places::Unpinned,
         rows: &[
             row("the right member", OWNER, GET),

@@ -32,8 +32,8 @@ pub struct Suite {
 /// Where the programs of a table run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Places {
-    #[default]
     /// Servers on core 0, the generator on core 1.
+    #[default]
     Pinned,
     /// The same, and servers ahead of everything else on their core: for latencies.
     PinnedAhead,
@@ -171,10 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn every_table_has_a_name_of_its_own() {
-        let mut names: Vec<_> = all().map(|suite| suite.name).collect();
-        names.extend(crate::moments::MOMENTS.iter().map(|moment| moment.name));
-        names.sort_unstable();
-        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    fn every_table_has_a_name_and_a_title_of_its_own() {
+        let suites = all().map(|suite| (suite.name, suite.title));
+        let moments = crate::moments::MOMENTS.iter().map(|moment| (moment.name, moment.title));
+        let (mut names, mut titles): (Vec<_>, Vec<_>) = suites.chain(moments).unzip();
+        for list in [&mut names, &mut titles] {
+            list.sort_unstable();
+            assert!(list.windows(2).all(|pair| pair[0] != pair[1]), "{list:?}");
+        }
     }
 }

@@ -22,7 +22,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "get-100-unpinned",
-        title: "The same, nothing pinned, as many workers as cores",
+        title: "GET 100 B over HTTP/1.1, one node, nothing pinned, as many workers as cores",
         places: Places::Unpinned,
         rows: &[
             row("nginx, a constant", Kind::Nginx(Link::Plain), GET),
