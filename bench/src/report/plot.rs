@@ -84,7 +84,7 @@ impl Plot {
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
              font-family=\"sans-serif\" font-size=\"11\" fill=\"#222\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
-             <text x=\"8\" y=\"17\" font-size=\"13\" font-weight=\"bold\">{}</text>\n",
+             <text x=\"8\" y=\"17\" font-size=\"12\" font-weight=\"bold\">{}</text>\n",
             escaped(&self.title)
         );
         for (index, (text, colour)) in self.legend.iter().zip(COLOURS).enumerate() {
