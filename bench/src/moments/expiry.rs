@@ -42,6 +42,11 @@ pub fn run(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
     }
     let full = server.resident_bytes()? as f64;
     let first = end.checked_sub(BEFORE).unwrap_or(end);
+    if Instant::now() >= first {
+        let what =
+            format!("storing the objects took longer than they live, {LIFE:?}: the machine is too busy");
+        return Err(Error::Program { program: "the load generator".into(), what });
+    }
     std::thread::sleep(first.saturating_duration_since(Instant::now()));
     let during = watch()?;
     std::thread::sleep((end + Duration::from_secs(2)).saturating_duration_since(Instant::now()));
