@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ringhold_config::Cluster as Settings;
-use ringhold_ring::{Digest, Key, Lookup, Mandate, MemberAddress, Role, View};
+use ringhold_ring::{Digest, Key, Lookup, Mandate, MemberAddress, MemberState, Role, View};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -60,6 +60,8 @@ enum Plan {
     Here(Authority),
     /// This node does not know yet whether it may.
     Wait,
+    /// This node has just begun, and reaches nobody.
+    Nobody,
     /// To this member; if this node should execute it and must not, to act in its place.
     Pass { to: MemberAddress, role: Role, is_down: bool },
 }
@@ -205,6 +207,7 @@ impl Objects {
             };
             match plan {
                 Plan::Wait => drop(parts.membership.resolved().await),
+                Plan::Nobody => break,
                 Plan::Here(authority) => match self.carry_out(&journey, authority).await {
                     Execution::Done(result) => {
                         let (member, route) =
@@ -268,6 +271,7 @@ impl Objects {
             Mandate::Acting => Plan::Here(Authority::Owner),
             Mandate::Doubting => Plan::Wait,
             Mandate::Passive => match view.substitute(*digest) {
+                None if self.0.membership.own_state() == MemberState::Starting => Plan::Nobody,
                 None => Plan::Here(Authority::Owner),
                 Some(member) => Plan::Pass { to: address(member), role, is_down: true },
             },

@@ -149,7 +149,15 @@ impl Membership {
                 self.heard(member, &beat, Some(doubts));
                 Ok(())
             }
-            Ok(_) => Err("it does not count this node among its members".to_owned()),
+            Ok(_) => {
+                let now = self.clock.now();
+                self.change(now, |known| {
+                    let member = known.index_of(member)?;
+                    known.members[member.as_usize()].ignores_us = true;
+                    None
+                });
+                Err("it does not count this node among its members yet: reload its configuration".to_owned())
+            }
             Err(PeerError::NotSent(why) | PeerError::Lost(why)) => Err(why),
         }
     }
@@ -171,7 +179,7 @@ impl Membership {
     async fn introduce(&self) {
         let mut changes = self.changes();
         loop {
-            while !self.known.lock().health.knows_all() {
+            while !self.knows_its_place() {
                 let _ = changes.changed().await;
             }
             if !self.join_others().await {
@@ -188,6 +196,12 @@ impl Membership {
             self.follow_others(&mut looked_at).await;
             let _ = changes.changed().await;
         }
+    }
+
+    /// Whether everybody has been heard of, and not only by those who do not know this node for a member yet.
+    fn knows_its_place(&self) -> bool {
+        let known = self.known.lock();
+        known.health.knows_all() && !known.is_ignored()
     }
 
     /// Waits until this node may be asked for its keys.

@@ -32,6 +32,8 @@ pub(super) struct Member {
     pub(super) last_failure: Option<String>,
     /// Whether it answered the last time that one of the two tried.
     pub(super) reachable: bool,
+    /// Whether it answers, but does not know this node for a member.
+    pub(super) ignores_us: bool,
     pub(super) handing: Handing,
     retry_at: Option<Timestamp>,
     /// The latest of its terms that was seen.
@@ -139,8 +141,12 @@ impl Known {
         }
         member.beat = Some(*beat);
         member.reachable = true;
+        member.ignores_us = false;
         self.tenure.heard(from, beat, now);
-        self.rings.heard(from, beat);
+        // Who has just begun goes by a member list that nobody may have heard of yet.
+        if beat.state != MemberState::Starting {
+            self.rings.heard(from, beat);
+        }
         self.health.contacted(from, now);
         let must_not_be_asked = matches!(beat.state, MemberState::Syncing | MemberState::Draining);
         if began_anew || must_not_be_asked && self.health.has_met(from) {
@@ -187,6 +193,12 @@ impl Known {
                 Ok(())
             }
         }
+    }
+
+    /// Whether members are there, and none of them knows this node yet.
+    pub(super) fn is_ignored(&self) -> bool {
+        self.others().any(|(_, member)| member.ignores_us)
+            && !self.others().any(|(_, member)| member.reachable)
     }
 
     /// Members that can be reached and were not handed what they should keep.
