@@ -43,27 +43,6 @@ impl<T: Copy + TryFrom<u64> + TryInto<u64>> Kind<T> for Count {
     }
 }
 
-/// How many members keep an object: one, as long as copies are not built.
-pub(crate) struct OneCopy;
-
-impl Kind<usize> for OneCopy {
-    fn read(&self, given: Given<'_>) -> Result<usize, String> {
-        let number = given.integer().filter(|number| *number == 1);
-        number.map(|_| 1).ok_or_else(|| {
-            "this version keeps each object on one member, so it is 1; copies on several members are not built yet"
-                .into()
-        })
-    }
-
-    fn write(&self, value: &usize) -> String {
-        value.to_string()
-    }
-
-    fn describe(&self) -> String {
-        "1".into()
-    }
-}
-
 /// A number of bytes within a range.
 pub(crate) struct Size(pub(crate) RangeInclusive<u64>);
 

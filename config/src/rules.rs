@@ -11,7 +11,7 @@ use ringhold_ring::RingError;
 use crate::error::{Mistake, nearest};
 use crate::load::Places;
 use crate::settings::LISTENER;
-use crate::{Config, Listener};
+use crate::{Cluster, Config, Listener};
 
 const DEFAULTS: &str = "defaults";
 
@@ -28,6 +28,9 @@ pub(crate) fn derive(config: &mut Config, places: &Places, said_tls: &[bool], mi
     }
     if !given("cluster.members") {
         config.cluster.members = vec![config.node.address.clone()];
+    }
+    if !given("cluster.replicas") {
+        config.cluster.replicas = Cluster::default_replicas(config.cluster.members.len());
     }
     if !given(LISTENER) {
         match config.node.address.ip() {
@@ -49,6 +52,7 @@ pub(crate) fn derive(config: &mut Config, places: &Places, said_tls: &[bool], mi
 /// Everything that cannot be.
 pub(crate) fn check(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {
     check_members(config, places, mistakes);
+    check_copies(config, places, mistakes);
     check_listeners(config, places, mistakes);
     protection::check(config, places, mistakes);
     check_sizes(config, places, mistakes);
@@ -67,10 +71,48 @@ fn check_members(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) 
         Err(error @ (RingError::Duplicate(_) | RingError::NoMembers | RingError::TooManyMembers(_))) => {
             mistakes.push(mistake(places, "cluster.members", "not a ring".into(), error.to_string()));
         }
-        Err(error @ RingError::BadReplicas { replicas, .. }) => {
-            mistakes.push(mistake(places, "cluster.replicas", replicas.to_string(), error.to_string()));
+        Err(RingError::BadReplicas { replicas, members }) => {
+            let right = format!(
+                "each copy is on another member, and cluster.members names {members}: it is at most {members}"
+            );
+            mistakes.push(mistake(places, "cluster.replicas", replicas.to_string(), right));
         }
     }
+}
+
+fn check_copies(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {
+    let Cluster { replicas, min_copies, .. } = config.cluster;
+    if min_copies > replicas {
+        let right = format!("it is at most cluster.replicas, which is {replicas}: lower this, or raise that");
+        mistakes.push(mistake(places, "cluster.min_copies", min_copies.to_string(), right));
+    }
+}
+
+impl Config {
+    /// What is allowed and worth a word: one sentence each, to be logged at start.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = protection::warnings(self);
+        warnings.extend(copies_warning(self));
+        warnings
+    }
+}
+
+fn copies_warning(config: &Config) -> Option<String> {
+    let Cluster { members, min_copies, majority_guard, .. } = &config.cluster;
+    if *majority_guard && members.len() == 2 {
+        return Some(
+            "cluster.majority_guard is on in a ring of two: one alone is no majority, so when either is lost the other \
+             serves nothing; three members are the fewest that can spare one"
+                .into(),
+        );
+    }
+    (members.len() > 1 && *min_copies == members.len()).then(|| {
+        format!(
+            "cluster.min_copies is {min_copies}, the number of members: while any of them is away, no write is \
+             acknowledged"
+        )
+    })
 }
 
 fn check_listeners(config: &Config, places: &Places, mistakes: &mut Vec<Mistake>) {

@@ -23,17 +23,36 @@ pub struct Cluster {
     pub placement: Placement,
     /// How many home members a key has.
     pub replicas: usize,
+    /// How many members must hold a write before it is acknowledged.
+    pub min_copies: usize,
+    /// Whether a node that reaches no majority of the members refuses requests for objects.
+    pub majority_guard: bool,
     /// Between two probes of a member that is online.
     pub probe_interval: Duration,
-    /// How long a forwarded request or a probe may take before its member counts as damaged.
+    /// How long a forwarded request or a probe may take before its member counts as damaged; a copy may take half
+    /// of it.
     pub peer_timeout: Duration,
     /// How long a damaged member rests.
     pub rest: Duration,
     /// How many probes in a row a damaged member must pass.
     pub validation_passes: u32,
+    /// How long a member waits to be handed what it missed, and then once more for requests.
+    pub sync_timeout: Duration,
+    /// The most bytes a second that this node hands to other members.
+    pub handoff_rate: u64,
+    /// How long the memory of a deleted object is kept.
+    pub tombstone_ttl: Duration,
+    /// How often two members that are online compare what both keep.
+    pub sweep_interval: Duration,
 }
 
 impl Cluster {
+    /// What `cluster.replicas` is in a ring of `members` when nothing says it.
+    #[must_use]
+    pub const fn default_replicas(members: usize) -> usize {
+        if members > 1 { 2 } else { 1 }
+    }
+
     /// The part of it that the health state machine needs.
     #[must_use]
     pub fn health_policy(&self) -> HealthPolicy {

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use crate::given::Given;
 use crate::kind::{
-    Count, Filter, Kind, LOG_FORMAT, Lifetime, Member, Members, Name, OneCopy, PLACEMENT, Size, Socket, Span,
-    Switch,
+    Count, Filter, Kind, LOG_FORMAT, Lifetime, Member, Members, Name, PLACEMENT, Size, Socket, Span, Switch,
 };
 use crate::trust::{
     Alias, CLIENT_AUTH, FORWARDED_HEADER, FilePath, InFile, InFiles, Inline, InlineList, Ranges, Tokens,
@@ -98,6 +97,8 @@ const fn ms(millis: u64) -> Duration {
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Every setting outside listeners; those of one section stand together.
 pub(crate) const SETTINGS: &[Setting<Config>] = &[
@@ -124,8 +125,19 @@ pub(crate) const SETTINGS: &[Setting<Config>] = &[
     ),
     Setting::new(
         "cluster.replicas",
-        &At(OneCopy, |c: &mut Config| &mut c.cluster.replicas),
-        "How many members keep each object. Copies on several members are not built yet.",
+        &At(Count(1..=16), |c: &mut Config| &mut c.cluster.replicas),
+        "How many members keep each object; not more than there are. The same on every node.",
+    )
+    .default("2 in a ring of several members, else 1"),
+    Setting::new(
+        "cluster.min_copies",
+        &At(Count(1..=16), |c: &mut Config| &mut c.cluster.min_copies),
+        "How many members must hold a write before it is acknowledged; not more than `cluster.replicas`.",
+    ),
+    Setting::new(
+        "cluster.majority_guard",
+        &At(Switch, |c: &mut Config| &mut c.cluster.majority_guard),
+        "A node that reaches no majority of the members, itself included, refuses requests for objects with 503 `no-majority`.",
     ),
     Setting::new(
         "cluster.probe_interval",
@@ -135,7 +147,7 @@ pub(crate) const SETTINGS: &[Setting<Config>] = &[
     Setting::new(
         "cluster.peer_timeout",
         &At(Span(ms(10)..=MINUTE), |c: &mut Config| &mut c.cluster.peer_timeout),
-        "How long a forwarded request or a probe may take before its member counts as damaged.",
+        "How long a forwarded request or a probe may take before its member counts as damaged; a copy may take half of it.",
     ),
     Setting::new(
         "cluster.rest",
@@ -146,6 +158,26 @@ pub(crate) const SETTINGS: &[Setting<Config>] = &[
         "cluster.validation_passes",
         &At(Count(1..=100), |c: &mut Config| &mut c.cluster.validation_passes),
         "How many probes in a row a damaged member must pass before it gets requests again.",
+    ),
+    Setting::new(
+        "cluster.sync_timeout",
+        &At(Span(ms(100)..=HOUR), |c: &mut Config| &mut c.cluster.sync_timeout),
+        "How long a member that starts or returns waits to be handed what it missed, and then once more for requests.",
+    ),
+    Setting::new(
+        "cluster.handoff_rate",
+        &At(Size(64 << 10..=1 << 40), |c: &mut Config| &mut c.cluster.handoff_rate),
+        "The most bytes a second that this node hands to other members, all of them together.",
+    ),
+    Setting::new(
+        "cluster.tombstone_ttl",
+        &At(Span(ms(1000)..=WEEK), |c: &mut Config| &mut c.cluster.tombstone_ttl),
+        "How long the memory of a deleted object is kept. A member that was away longer may bring it back.",
+    ),
+    Setting::new(
+        "cluster.sweep_interval",
+        &At(Span(ms(100)..=DAY), |c: &mut Config| &mut c.cluster.sweep_interval),
+        "How often two members that are online compare what both of them keep.",
     ),
     Setting::new(
         "store.max_bytes",

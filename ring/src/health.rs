@@ -107,6 +107,14 @@ struct Member {
     /// Whether it was ever ready since this state machine was made. Members that start together do not find each
     /// other at once; who was never there has not failed.
     met: bool,
+    /// How often it failed.
+    damages: u32,
+}
+
+impl Member {
+    const fn new(now: Timestamp) -> Self {
+        Self { standing: Standing::Online, probe_at: Some(now), attempt: 0, met: false, damages: 0 }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,8 +129,29 @@ impl Health {
     /// Every method that takes a [`MemberIndex`] panics when it comes from another, longer ring.
     #[must_use]
     pub fn new(members: usize, me: MemberIndex, policy: HealthPolicy, now: Timestamp) -> Self {
-        let member = Member { standing: Standing::Online, probe_at: Some(now), attempt: 0, met: false };
-        Self { policy, me, members: vec![member; members] }
+        Self { policy, me, members: vec![Member::new(now); members] }
+    }
+
+    /// The same on another roster of `members`, where `from` tells where each of them was before. Probes under way come
+    /// back to nobody.
+    #[must_use]
+    pub fn on(
+        &self,
+        members: usize,
+        me: MemberIndex,
+        now: Timestamp,
+        from: impl Fn(MemberIndex) -> Option<MemberIndex>,
+    ) -> Self {
+        let member = |at| match from(MemberIndex::new(at)) {
+            None => Member::new(now),
+            Some(old) => {
+                let old = self.members[old.as_usize()];
+                // Another attempt: the index that a probe under way brings back is another member's.
+                let attempt = old.attempt.wrapping_add(1 << 16);
+                Member { probe_at: Some(old.probe_at.unwrap_or(now)), attempt, ..old }
+            }
+        };
+        Self { policy: self.policy, me, members: (0..members).map(member).collect() }
     }
 
     /// How `member` is seen at `now`.
@@ -147,6 +176,49 @@ impl Health {
         self.members[member.as_usize()].met
     }
 
+    /// How `member` is to be told that it is seen.
+    #[must_use]
+    pub fn standing(&self, member: MemberIndex) -> crate::Standing {
+        let state = &self.members[member.as_usize()];
+        match state.standing {
+            Standing::Online if state.met => crate::Standing::Online,
+            Standing::Offline { .. } if state.met => crate::Standing::Offline,
+            Standing::Online | Standing::Offline { .. } => crate::Standing::Unmet,
+        }
+    }
+
+    /// How often `member` failed.
+    #[must_use]
+    pub fn damages(&self, member: MemberIndex) -> u32 {
+        self.members[member.as_usize()].damages
+    }
+
+    /// `member` has shown itself: if it was never ready, it is probed at once.
+    pub fn contacted(&mut self, member: MemberIndex, now: Timestamp) {
+        let state = &mut self.members[member.as_usize()];
+        if !state.met && state.probe_at.is_some() {
+            state.probe_at = Some(now);
+        }
+    }
+
+    /// `member` began anew, or leaves: it lives, but must not be asked for its keys until it is ready again.
+    pub fn suspended(&mut self, member: MemberIndex, now: Timestamp) -> Option<Transition> {
+        let interval = self.policy.introduction_interval();
+        let state = &mut self.members[member.as_usize()];
+        if member == self.me || state.standing != Standing::Online {
+            return None;
+        }
+        state.learn(Standing::Offline { passes: 0, rests_until: now }, now + interval);
+        Some(Transition::WentOffline(member))
+    }
+
+    /// Nothing was learnt from `probe`; it is due again at once.
+    pub fn repeat(&mut self, probe: Probe, now: Timestamp) {
+        if let Some(state) = self.current(probe) {
+            state.probe_at = Some(now);
+        }
+    }
+
     /// A request to `member` failed in a way that says it is unreachable, or not a member of this ring.
     pub fn failed(&mut self, member: MemberIndex, now: Timestamp) -> Option<Transition> {
         if member == self.me {
@@ -156,6 +228,7 @@ impl Health {
         let state = &mut self.members[member.as_usize()];
         let was_online = state.standing == Standing::Online;
         if state.met {
+            state.damages = state.damages.wrapping_add(u32::from(was_online));
             let rests_until = now + policy.rest;
             state.learn(Standing::Offline { passes: 0, rests_until }, rests_until);
         } else {

@@ -101,6 +101,8 @@ pub struct Heartbeat {
     pub incarnation: Incarnation,
     /// How it is.
     pub state: MemberState,
+    /// Whether it executes what it owns; else it asks others to do so in its place.
+    pub acts: bool,
     /// The ring by which it sends requests.
     pub ring: RingId,
     /// The ring it is to change to, if it is.

@@ -6,7 +6,9 @@
 //! - [`MemberAddress`], [`Ring`]: who the members are, and their order.
 //! - [`Placement`]: the rule that turns a digest into a preference list.
 //! - [`Health`]: which members are online, as a state machine fed with `now`.
-//! - [`View`]: members and health at one moment; answers "who owns this key?".
+//! - [`View`]: members and health at one moment; answers "who owns this key, and who else keeps it?".
+//! - [`Heartbeat`]: what members tell each other; [`Tenure`]: whether this one may act as owner; [`Changeover`]: from
+//!   one ring to the next.
 //! - [`Version`], [`VersionClock`]: which of two writes is the later one.
 //!
 //! ```
@@ -32,6 +34,7 @@
 //! # }
 //! ```
 
+mod changeover;
 mod digest;
 mod health;
 mod heartbeat;
@@ -45,6 +48,7 @@ mod time;
 mod version;
 mod view;
 
+pub use changeover::{Changeover, Step};
 pub use digest::Digest;
 pub use health::{Health, HealthPolicy, MemberHealth, Probe, Readiness, Transition};
 pub use heartbeat::{Heartbeat, Incarnation, MemberState, Standing, Term};

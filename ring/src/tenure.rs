@@ -148,7 +148,13 @@ impl Tenure {
         let Heartbeat { state, knows, sees, damages, handed, .. } = *beat;
         let peer = &mut self.peers[from.as_usize()];
         let said = Some(Said { state, knows, sees, damages, handed });
-        *peer = Peer { reachable: true, said, fresh: true, ..*peer };
+        *peer = Peer { reachable: true, said, ..*peer };
+        self.settle(now);
+    }
+
+    /// What a member said last, it said after this one last began to doubt: it was asked after that.
+    pub fn confirmed(&mut self, by: MemberIndex, now: Timestamp) {
+        self.peers[by.as_usize()].fresh = true;
         self.settle(now);
     }
 

@@ -10,7 +10,7 @@ use crate::set::MemberSet;
 use crate::{Digest, Health, MemberIndex, Ring};
 
 /// A snapshot. A change of health makes a new one; no lookup allocates (`tests/allocations.rs` shows it).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
     ring: Arc<Ring>,
     other: Option<Arc<Ring>>,
@@ -74,6 +74,12 @@ impl View {
         Self { leaving: true, ..self }
     }
 
+    /// Whether this member is on its way out.
+    #[must_use]
+    pub const fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
     /// The ring by which requests are sent to members.
     #[must_use]
     pub fn ring(&self) -> &Arc<Ring> {
@@ -123,19 +129,21 @@ impl View {
         Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } }
     }
 
-    /// Who executes them in place of self: the next addressable member after it in the preference list, or the first
-    /// if self is not in it.
+    /// The same as if `absent` were not addressable.
     #[must_use]
-    pub fn next_after_self(&self, digest: Digest) -> Option<MemberIndex> {
-        let list = self.ring.preference_list(digest);
-        let behind = if self.ring.has(self.me) {
-            let mut list = list;
-            let _ = list.find(|member| *member == self.me);
-            list
-        } else {
-            list
-        };
-        behind.into_iter().find(|member| *member != self.me && self.is_addressable(*member))
+    pub fn lookup_without(&self, digest: Digest, absent: Option<MemberIndex>) -> Lookup {
+        let mut list = self.ring.preference_list(digest).enumerate();
+        let found = list.find(|(_, member)| self.is_addressable(*member) && Some(*member) != absent);
+        let (rank, member) = found.unwrap_or((self.ring.len(), self.me));
+        Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } }
+    }
+
+    /// Who executes requests in place of self: the first other member of the preference list that is addressable or at
+    /// least takes copies.
+    #[must_use]
+    pub fn substitute(&self, digest: Digest) -> Option<MemberIndex> {
+        let mut list = self.ring.preference_list(digest);
+        list.find(|member| *member != self.me && (self.is_addressable(*member) || self.is_receiving(*member)))
     }
 
     /// The home members of `digest`, whatever their health.

@@ -7,18 +7,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use divan::{Bencher, black_box};
 use ringhold_config::Store as Settings;
-use ringhold_ring::{Key, MemberAddress, Version, VersionClock, WriterId};
+use ringhold_ring::{Key, MemberAddress, VersionClock, WriterId};
 use ringhold_server::clock::Clock;
-use ringhold_server::object::{ContentType, Object};
-use ringhold_server::store::Store;
+use ringhold_server::object::{ContentType, Object, Record};
+use ringhold_server::store::{Room, Store};
 
 const OBJECTS: u64 = 1_000_000;
 const THREADS: [usize; 2] = [1, 2];
 
 static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::system);
-static VERSION: LazyLock<Version> = LazyLock::new(|| {
+static VERSIONS: LazyLock<VersionClock> = LazyLock::new(|| {
     let member: MemberAddress = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
-    VersionClock::new(WriterId::of(&member)).next(CLOCK.now())
+    VersionClock::new(WriterId::of(&member))
 });
 /// Room for everything.
 static ROOMY: LazyLock<Store> = LazyLock::new(|| filled(8 << 30));
@@ -42,13 +42,14 @@ fn put(store: &Store, number: u64, bytes: usize) {
     static ZEROS: [u8; 4096] = [0; 4096];
     let text = format!("{number:016}");
     if let Ok(key) = Key::new(text.as_str()) {
+        let now = CLOCK.now();
         let object = Object {
             value: Bytes::from_static(&ZEROS[..bytes]),
             content_type: ContentType::Json,
-            version: *VERSION,
-            expires_at: Some(CLOCK.now() + Duration::from_secs(3600)),
+            version: VERSIONS.next(now),
+            expires_at: Some(now + Duration::from_secs(3600)),
         };
-        let _ = black_box(store.put(&key, object));
+        let _ = black_box(store.apply(&key, Record::Object(object), Room::Evict));
     }
 }
 
@@ -110,7 +111,7 @@ fn expire_all(bencher: Bencher<'_, '_>) {
             store
         })
         .bench_values(|store| {
-            store.expire();
+            store.expire(None);
             assert_eq!(store.usage().objects, 0);
         });
 }

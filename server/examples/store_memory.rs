@@ -8,8 +8,8 @@ use std::time::Duration;
 use ringhold_config::Store as Settings;
 use ringhold_ring::{Key, MemberAddress, Timestamp, VersionClock, WriterId};
 use ringhold_server::clock::Clock;
-use ringhold_server::object::{ContentType, Object};
-use ringhold_server::store::Store;
+use ringhold_server::object::{ContentType, Object, Record};
+use ringhold_server::store::{Room, Store};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             version: versions.next(clock.now()),
             expires_at: Some(clock.now() + Duration::from_secs(3600 + number % 3600)),
         };
-        store.put(&Key::new(format!("{number:016}"))?, object)?;
+        store.apply(&Key::new(format!("{number:016}"))?, Record::Object(object), Room::Evict)?;
         Ok(())
     };
 
@@ -69,16 +69,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         payload = payload + bytes - std::mem::replace(size, bytes);
         put(number, bytes)?;
         if round % 50_000 == 0 {
-            store.expire();
+            store.expire(None);
         }
     }
     if overwrites > 0 {
-        store.expire();
+        store.expire(None);
         report(&format!("{overwrites} overwrites, 0 to 199 bytes"), payload)?;
     }
 
     clock.advance(Duration::from_secs(7200));
-    store.expire();
+    store.expire(None);
     println!(
         "expired: {} objects, resident {} KiB more than empty",
         store.usage().objects,

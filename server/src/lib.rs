@@ -15,6 +15,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod core;
 pub mod embedded;
 pub mod http;
 pub mod membership;
@@ -27,6 +28,7 @@ pub mod routing;
 pub mod security;
 pub mod status;
 pub mod store;
+pub mod sweep;
 pub mod telemetry;
 
 pub use node::{Node, StartError};

@@ -3,11 +3,10 @@
 pub(crate) mod protection;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use ringhold_config::{Config, Limits};
-use ringhold_ring::{MemberAddress, Ring, RingError};
+use ringhold_ring::{Incarnation, MemberAddress, RingError};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -15,21 +14,18 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
+use crate::core::{Core, EXPIRE_EVERY};
+use crate::http::guard::{Guard, Refused};
 use crate::http::report::{MemberReport, NodeStatus};
 use crate::http::{AcceptMember, AcceptedMember, App};
-use crate::membership::Membership;
-use crate::owner::Owner;
-use crate::peer::{ClusterNameError, Identity, MemberState, Peers, Tcp, TlsConnect};
+use crate::peer::network::Network;
+use crate::peer::{ClusterNameError, HandshakeError, Identity, Peers, ServeError, Tcp, TlsConnect};
 use crate::routing::Objects;
 use crate::security::refusals::Refusals;
 use crate::status::Status;
-use crate::store::Store;
 use protection::Protection;
 
 pub use protection::{ProtectionError, ReadConfig, Reload};
-
-/// How often expired objects are dropped from memory. No reader sees one in between.
-const EXPIRE_EVERY: Duration = Duration::from_millis(250);
 
 /// Streams that members may have open to this node: each needs one, and a few while it opens others anew.
 const STREAMS_OF_A_MEMBER: usize = 4;
@@ -75,8 +71,8 @@ fn hint(why: &std::io::Error) -> &'static str {
 /// A running node. Dropping it stops it at once; [`Node::stop`] does so without failing a request.
 #[derive(Debug)]
 pub struct Node {
-    objects: Objects,
-    membership: Arc<Membership>,
+    core: Arc<Core>,
+    identity: Arc<Identity>,
     status: Arc<Status>,
     addresses: Vec<SocketAddr>,
     limits: Limits,
@@ -107,12 +103,10 @@ impl Node {
         let listeners = bind(&config).await?;
         let addresses = listeners.iter().map(|(address, _)| *address).collect();
         let cluster = &config.cluster;
-        let ring = Ring::new(cluster.members.iter().cloned(), cluster.placement, cluster.replicas)?;
-        let address = config.node.address.clone();
-        let me = ring.index_of(&address).ok_or(StartError::NotAMember { address: address.clone() })?;
+        let (ring, address) = (config.ring()?, config.node.address.clone());
 
         let clock = Clock::system();
-        let incarnation = uuid::Uuid::new_v4().as_u64_pair().0;
+        let (incarnation, seed) = uuid::Uuid::new_v4().as_u64_pair();
         let identity = Identity::new(
             &cluster.name,
             address.clone(),
@@ -122,45 +116,49 @@ impl Node {
             clock.clone(),
         )?;
         let identity = Arc::new(identity);
-        let protection = Protection::load(&config, reload, &identity, &clock).await?;
-        let peers = Arc::new(match protection.tls().filter(|_| config.members_speak_tls()) {
-            Some(tls) => Peers::new(Arc::clone(&identity), TlsConnect::new(Arc::clone(tls))),
-            None => Peers::new(Arc::clone(&identity), Tcp),
-        });
-        let store = Store::new(&config.store, clock.clone());
-        let owner = Owner::new(&address, &config.store, store, clock.clone());
-        let membership = Arc::new(Membership::new(ring, me, cluster, Arc::clone(&peers), clock.clone()));
-        let objects = Objects::new(owner, Arc::clone(&membership), Arc::clone(&peers), cluster.peer_timeout);
+        // A new member list is for the core, which needs what is loaded here.
+        let core = Arc::new(OnceLock::<Arc<Core>>::new());
+        let protection = Protection::load(&config, reload, &identity, &clock, {
+            let core = Arc::clone(&core);
+            move |config| core.get().map_or(Ok(()), |core| core.reload(config))
+        })
+        .await?;
+        let network: Arc<dyn Network> =
+            Arc::new(match protection.tls().filter(|_| config.members_speak_tls()) {
+                Some(tls) => Peers::new(Arc::clone(&identity), TlsConnect::new(Arc::clone(tls))),
+                None => Peers::new(Arc::clone(&identity), Tcp),
+            });
+        let built = Core::new(&config, Incarnation::new(incarnation), network, clock.clone(), seed)?;
+        let core = Arc::clone(core.get_or_init(|| Arc::new(built)));
 
-        let status = Arc::new(Status::new(&config, incarnation, &objects, &membership, &protection));
+        let status = Arc::new(Status::new(&config, clock.wall(), &core, &protection));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let app = Arc::new(App::new(
-            objects.clone(),
+            core.objects().clone(),
             Arc::clone(&status) as Arc<dyn NodeStatus>,
             clock,
             &config.limits,
             config.store.max_object_bytes,
-            accept_member(&config, &objects, &identity, &stop, &tasks),
+            accept_member(&config, core.objects(), &identity, &protection.guard, &stop, &tasks),
             Arc::clone(&protection.guard),
         ));
         let limits = config.limits.clone();
         protection.keep(&tasks, &stop);
-        let node = Self { objects, membership, status, addresses, limits, app, protection, stop, tasks };
+        let node = Self { core, identity, status, addresses, limits, app, protection, stop, tasks };
         for ((_, listener), settings) in listeners.into_iter().zip(&config.listeners) {
             let tls = node.protection.tls().filter(|_| settings.tls).cloned();
             node.tasks.spawn(crate::http::serve(listener, tls, Arc::clone(&node.app), node.stop.clone()));
         }
         node.keep_house();
-        node.membership.introduced().await;
-        node.membership.set_own_state(MemberState::Ready);
+        node.core.ready().await;
         info!(member = %address, listeners = ?node.addresses, members = cluster.members.len(), "node is ready");
         Ok(node)
     }
 
     /// The ring's objects, reached without a socket.
     #[must_use]
-    pub const fn objects(&self) -> &Objects {
-        &self.objects
+    pub fn objects(&self) -> &Objects {
+        self.core.objects()
     }
 
     /// How this node sees the members of its ring, as `/cluster` shows them.
@@ -175,18 +173,19 @@ impl Node {
         &self.addresses
     }
 
-    /// Reads keystores, secrets and access lists again, soon; what comes of it is in the log and in `/cluster`.
+    /// Reads keystores, secrets, access lists and the member list again, soon; what comes of it is in the log and in `/cluster`.
     pub fn reload(&self) {
         self.protection.demand();
     }
 
-    /// Stops without failing a request: says that it is not ready any more, waits `limits.drain`, stops
-    /// accepting, and waits up to `limits.shutdown_timeout` for requests in flight.
+    /// Stops without failing a request or losing an object: says that it is not ready any more, hands what it holds to
+    /// other members, who then act in its place, waits until `limits.drain` is over, stops accepting, and waits up to
+    /// `limits.shutdown_timeout` for requests in flight.
     pub async fn stop(self) {
-        self.membership.set_own_state(MemberState::Draining);
         self.app.leave();
         info!(drain = ?self.limits.drain, "draining");
-        tokio::time::sleep(self.limits.drain).await;
+        let leave = self.core.leave(self.limits.shutdown_timeout);
+        tokio::join!(leave, tokio::time::sleep(self.limits.drain));
         self.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(self.limits.shutdown_timeout, self.tasks.wait()).await.is_err() {
@@ -195,16 +194,14 @@ impl Node {
         info!("node has stopped");
     }
 
-    /// What a node does without being asked: probing its members, dropping what has expired.
+    /// What a node does without being asked.
     fn keep_house(&self) {
-        let (membership, stop) = (Arc::clone(&self.membership), self.stop.clone());
-        self.tasks.spawn(async move {
-            stop.run_until_cancelled(membership.probe_forever()).await;
-        });
-        let (objects, stop) = (self.objects.clone(), self.stop.clone());
-        self.tasks.spawn(async move {
-            stop.run_until_cancelled(expire_forever(objects)).await;
-        });
+        let (core, stop) = (Arc::clone(&self.core), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(core.run()).await });
+        let (core, stop) = (Arc::clone(&self.core), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(expire_forever(core)).await });
+        let (core, identity, stop) = (Arc::clone(&self.core), Arc::clone(&self.identity), self.stop.clone());
+        self.tasks.spawn(async move { stop.run_until_cancelled(show_ring(core, identity)).await });
     }
 }
 
@@ -219,18 +216,19 @@ fn accept_member(
     config: &Config,
     objects: &Objects,
     identity: &Arc<Identity>,
+    guard: &Arc<Guard>,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> AcceptMember {
-    let (objects, identity, stop, tasks) =
-        (objects.clone(), Arc::clone(identity), stop.clone(), tasks.clone());
+    let (objects, identity, guard) = (objects.clone(), Arc::clone(identity), Arc::clone(guard));
+    let (stop, tasks) = (stop.clone(), tasks.clone());
     let max_streams = MIN_MEMBER_STREAMS.max(STREAMS_OF_A_MEMBER * config.cluster.members.len());
     let slots = Arc::new(Semaphore::new(max_streams));
     // A member that is configured wrongly comes back for ever, and so may anybody.
     let refusals = Arc::new(Refusals::default());
     Arc::new(move |accepted: AcceptedMember| {
         let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
-        let (slots, refusals) = (Arc::clone(&slots), Arc::clone(&refusals));
+        let (slots, refusals, guard) = (Arc::clone(&slots), Arc::clone(&refusals), Arc::clone(&guard));
         tasks.spawn(async move {
             let now = identity.clock().now();
             let AcceptedMember { stream, channel, peer, place } = accepted;
@@ -239,12 +237,15 @@ fn accept_member(
                 drop(place);
                 slots.try_acquire_owned().ok()
             };
-            let served = crate::peer::serve(stream, objects, identity, channel.into(), admit, stop).await;
+            let served = crate::peer::serve(stream, objects, identity, channel, admit, stop).await;
             match served {
                 Ok(()) => {}
                 // A process that ends, ends its streams as it may.
                 Err(error) if error.is_end_of_stream() => debug!(%peer, %error, "a member's stream ended"),
                 Err(error) => {
+                    if let Some(reason) = refused(&error) {
+                        guard.refusals().of(reason).raise();
+                    }
                     if let Some(unlogged) = refusals.note(peer.ip(), now) {
                         warn!(%peer, %error, unlogged, "a member's stream ended");
                     }
@@ -254,14 +255,34 @@ fn accept_member(
     })
 }
 
-async fn expire_forever(objects: Objects) {
+/// Keeps what new streams say of the ring up to date.
+async fn show_ring(core: Arc<Core>, identity: Arc<Identity>) {
+    let mut changes = core.membership().changes();
+    while changes.changed().await.is_ok() {
+        identity.set_ring_id(core.membership().view().ring().id());
+    }
+}
+
+/// As what the end of a stream counts, if nobody let it in.
+fn refused(error: &ServeError) -> Option<Refused> {
+    match error {
+        ServeError::Handshake(
+            HandshakeError::NoProof | HandshakeError::Proof(_) | HandshakeError::Channel,
+        ) => Some(Refused::StreamProof),
+        ServeError::Handshake(_) => Some(Refused::StreamHandshake),
+        ServeError::TooMany { .. } => Some(Refused::MemberStreams),
+        _ => None,
+    }
+}
+
+async fn expire_forever(core: Arc<Core>) {
     let mut ticks = tokio::time::interval(EXPIRE_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let objects = objects.clone();
+        let core = Arc::clone(&core);
         // Off the runtime's workers: a million objects may expire in one tick.
-        let _ = tokio::task::spawn_blocking(move || objects.owner().store().expire()).await;
+        let _ = tokio::task::spawn_blocking(move || core.expire()).await;
     }
 }
 

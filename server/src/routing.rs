@@ -1,23 +1,36 @@
-//! "Local, forward, or stand in?": asks the view; nothing else decides.
+//! "Here, or whose?": asks the view and the mandate; nothing else decides.
 //!
-//! Invariants: a request is sent to one member at a time, and the member that receives it executes it. No
-//! request waits longer than `cluster.peer_timeout` plus [`GRACE`] on other members, however many of them fail.
+//! A request is sent to one member at a time. In a ring that agrees, the member that receives it executes it; while
+//! members disagree about who is there, it goes on up the preference list, or down past an owner that must not act, at
+//! most [`MAX_HOPS`] times. No client waits longer than `cluster.peer_timeout` plus [`GRACE`] on other members.
+
+mod counts;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ringhold_ring::{Digest, Key, Lookup, Role, View};
+use ringhold_config::Cluster as Settings;
+use ringhold_ring::{Digest, Key, Lookup, Mandate, MemberAddress, Role, View};
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::membership::Membership;
-use crate::object::{Answer, Conditions, Forwarding, Operation, Outcome, Refusal, Route};
-use crate::owner::Owner;
-use crate::peer::{self, Handler, MemberState, PeerError, Peers};
+use crate::object::{
+    Answer, Conditions, Delivery, Forwarding, Operation, OperationId, Outcome, Refusal, Route,
+};
+use crate::owner::{Authority, Execution, Owner};
+use crate::peer::PeerError;
+use crate::peer::network::{Ask, Executed, Handler, MAX_HOPS, Network, Passage, Told};
+use crate::sweep;
+pub use counts::Counts;
 
 /// What is left for the next in the preference list when the first member took all of `cluster.peer_timeout`.
-pub const GRACE: Duration = Duration::from_millis(100);
+pub const GRACE: Duration = Duration::from_millis(150);
+
+/// How often a request is looked at again because members disagreed or failed.
+const ATTEMPTS: usize = 8;
 
 /// The door to the ring's objects: for listeners, for members' streams and for the program that embeds a node.
 #[derive(Clone, Debug)]
@@ -27,22 +40,63 @@ pub struct Objects(Arc<Parts>);
 struct Parts {
     owner: Owner,
     membership: Arc<Membership>,
-    peers: Arc<Peers>,
-    peer_timeout: Duration,
+    network: Arc<dyn Network>,
+    settings: Settings,
+    ids: Ids,
+    counts: Counts,
 }
 
-/// Where a request is executed.
-#[derive(Clone, Copy, Debug)]
+/// Numbers for operations that bring none.
+#[derive(Debug)]
+struct Ids {
+    seed: u64,
+    next: AtomicU64,
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
 enum Plan {
-    Here(Route),
-    Forward(Digest),
+    /// It is executed here.
+    Here(Authority),
+    /// This node does not know yet whether it may.
+    Wait,
+    /// To this member; if this node should execute it and must not, to act in its place.
+    Pass { to: MemberAddress, role: Role, is_down: bool },
+}
+
+/// A request on its way through this node.
+struct Journey<'a> {
+    key: &'a Key<'a>,
+    digest: Digest,
+    operation: &'a Operation,
+    /// How it came; of a client's, as if it had come through no member.
+    passage: Passage,
+    /// Who sent it, unless a client did.
+    from: Option<&'a MemberAddress>,
+    /// Until when an answer is worth anything.
+    deadline: Instant,
+}
+
+/// What came of a request, who executed it, and how it got there.
+struct Arrival {
+    result: Executed,
+    member: Bytes,
+    route: Route,
 }
 
 impl Objects {
-    /// Objects of the ring that `membership` knows, of which `owner` holds this node's.
+    /// Objects of the ring that `membership` knows, of which `owner` holds this node's. `seed` is a random number.
     #[must_use]
-    pub fn new(owner: Owner, membership: Arc<Membership>, peers: Arc<Peers>, peer_timeout: Duration) -> Self {
-        Self(Arc::new(Parts { owner, membership, peers, peer_timeout }))
+    pub fn new(
+        owner: Owner,
+        membership: Arc<Membership>,
+        network: Arc<dyn Network>,
+        settings: &Settings,
+        seed: u64,
+    ) -> Self {
+        let ids = Ids { seed, next: AtomicU64::new(0) };
+        let (settings, counts) = (settings.clone(), Counts::default());
+        Self(Arc::new(Parts { owner, membership, network, settings, ids, counts }))
     }
 
     /// What this node itself holds.
@@ -51,18 +105,39 @@ impl Objects {
         &self.0.owner
     }
 
+    /// What became of requests.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
     /// This node's address as text.
     pub(crate) fn member(&self) -> Bytes {
         self.0.membership.own_label()
     }
 
     /// Carries `operation` out at the member that owns `key`, wherever that is.
-    pub async fn execute(&self, key: &Key<'_>, operation: Operation, forwarding: Forwarding) -> Answer {
-        match self.plan(key, forwarding) {
-            Plan::Here(route) => self.execute_here(key, operation, route).await,
-            // Boxed, so that the future of a request that is executed here stays small.
-            Plan::Forward(digest) => Box::pin(self.forward(key, digest, operation)).await,
+    pub async fn execute(
+        &self,
+        key: &Key<'_>,
+        operation: Operation,
+        delivery: impl Into<Delivery>,
+    ) -> Answer {
+        let delivery = delivery.into();
+        let view = Arc::clone(&self.0.membership.view());
+        if let Some(refusal) = self.refuses(&view) {
+            return self.here(Err(refusal), Route::Local);
         }
+        if is_alone(&view) || delivery.forwarding == Forwarding::Disallowed {
+            let route = if is_alone(&view) { Route::Local } else { route_here(&view, key.digest()) };
+            let authority = if is_alone(&view) { Authority::Owner } else { Authority::Local };
+            return match self.0.owner.execute(key, operation, delivery.id, &authority).await {
+                Execution::Done(result) => self.here(result, route),
+                Execution::Elsewhere(_) => self.here(Err(nobody()), route),
+            };
+        }
+        // Boxed, so that the future of a request to a node that is alone stays small.
+        Box::pin(self.send(key, &operation, delivery, &view)).await
     }
 
     /// What a read of `key` answers, if that is for this node to say: without a future, as nothing is waited for.
@@ -71,72 +146,211 @@ impl Objects {
         &self,
         key: &Key<'_>,
         conditions: &Conditions,
-        forwarding: Forwarding,
+        delivery: impl Into<Delivery>,
     ) -> Option<Answer> {
-        let Plan::Here(route) = self.plan(key, forwarding) else { return None };
-        let result = self.0.owner.get(key, conditions);
-        Some(Answer { result, member: self.0.membership.own_label(), route })
-    }
-
-    fn plan(&self, key: &Key<'_>, forwarding: Forwarding) -> Plan {
+        let delivery = delivery.into();
         let view = self.0.membership.view();
-        if view.ring().len() == 1 {
-            // Whatever the digest, which takes longer than the rest of the plan.
-            return Plan::Here(Route::Local);
+        if self.refuses(&view).is_some() {
+            return None;
         }
+        let route = if is_alone(&view) {
+            // Whatever the digest, which takes longer than the rest.
+            Route::Local
+        } else {
+            let digest = key.digest();
+            let may_be_old = delivery.forwarding == Forwarding::Disallowed
+                || delivery.any_copy && view.is_home(digest, view.me());
+            let is_owner =
+                || view.lookup(digest).member == view.me() && self.0.membership.mandate() == Mandate::Acting;
+            if !may_be_old && !is_owner() {
+                return None;
+            }
+            route_here(&view, digest)
+        };
+        Some(self.here(self.0.owner.get(key, conditions), route))
+    }
+
+    /// A client's request, in a ring of several.
+    async fn send(&self, key: &Key<'_>, operation: &Operation, delivery: Delivery, view: &View) -> Answer {
+        let repeats_harm = !operation.is_repeatable();
+        let passage = Passage {
+            hops: 0,
+            ring: view.ring().id(),
+            instead_of: None,
+            after_failure: false,
+            any_copy: delivery.any_copy,
+            id: delivery.id.or_else(|| repeats_harm.then(|| self.0.ids.next())),
+        };
+        let deadline = Instant::now() + self.0.settings.peer_timeout + GRACE;
         let digest = key.digest();
-        if forwarding == Forwarding::Disallowed {
-            return Plan::Here(route_here(&view, digest));
+        let arrival = self.travel(Journey { key, digest, operation, passage, from: None, deadline }).await;
+        let result = match arrival.result {
+            Executed::Done(result) => result,
+            Executed::NotOwner => Err(nobody()),
+        };
+        self.0.counts.operation(arrival.route);
+        Answer { result, member: arrival.member, route: arrival.route }
+    }
+
+    /// Takes a request to who executes it.
+    async fn travel(&self, mut journey: Journey<'_>) -> Arrival {
+        let parts = &*self.0;
+        let mut elsewhere: Option<MemberAddress> = None;
+        for _ in 0..ATTEMPTS {
+            let view = Arc::clone(&parts.membership.view());
+            journey.passage.ring = view.ring().id();
+            let plan = match elsewhere.take() {
+                Some(to) => Plan::Pass { to, role: Role::Owner, is_down: false },
+                None => self.plan(&view, &journey),
+            };
+            match plan {
+                Plan::Wait => drop(parts.membership.resolved().await),
+                Plan::Here(authority) => match self.carry_out(&journey, authority).await {
+                    Execution::Done(result) => {
+                        let (member, route) =
+                            (parts.membership.own_label(), route_here(&view, journey.digest));
+                        return Arrival { result: Executed::Done(result), member, route };
+                    }
+                    Execution::Elsewhere(to) => elsewhere = to,
+                },
+                Plan::Pass { to, role, is_down } => {
+                    if journey.passage.hops >= MAX_HOPS {
+                        break;
+                    }
+                    // Whoever sent it has found a member damaged: perhaps the one that this node has not.
+                    if journey.passage.after_failure && journey.from.is_some() && !is_down {
+                        journey.passage.after_failure = false;
+                        if !parts.membership.verify(&to).await {
+                            continue;
+                        }
+                    }
+                    match self.pass(&mut journey, &to, is_down).await {
+                        Some(Executed::NotOwner) | None => {}
+                        Some(result) => {
+                            let route = if role == Role::Owner { Route::Forwarded } else { Route::StandIn };
+                            return Arrival { result, member: Bytes::from(to.to_string()), route };
+                        }
+                    }
+                }
+            }
+            if journey.deadline <= Instant::now() {
+                break;
+            }
         }
-        match view.lookup(digest) {
-            Lookup { member, .. } if member != view.me() => Plan::Forward(digest),
-            Lookup { role: Role::Owner, .. } => Plan::Here(Route::Local),
-            Lookup { role: Role::StandIn, .. } => Plan::Here(Route::StandIn),
+        let (member, route) = (parts.membership.own_label(), Route::Forwarded);
+        let result = match journey.from {
+            Some(_) => Executed::NotOwner,
+            None => Executed::Done(Err(nobody())),
+        };
+        Arrival { result, member, route }
+    }
+
+    fn plan(&self, view: &View, journey: &Journey<'_>) -> Plan {
+        let Journey { digest, passage, from, operation, .. } = journey;
+        let address = |member| view.ring().address(member).clone();
+        if passage.any_copy && operation.is_read() && view.is_home(*digest, view.me()) {
+            return Plan::Here(Authority::Local);
+        }
+        // Its owner asks this node to act in its place.
+        if let (Some(term), Some(owner)) = (passage.instead_of, from) {
+            let Lookup { member, role } = view.lookup_without(*digest, view.ring().index_of(owner));
+            return if member == view.me() {
+                Plan::Here(Authority::InsteadOf((*owner).clone(), term))
+            } else {
+                Plan::Pass { to: address(member), role, is_down: false }
+            };
+        }
+        let Lookup { member, role } = view.lookup(*digest);
+        if member != view.me() {
+            return Plan::Pass { to: address(member), role, is_down: false };
+        }
+        match self.0.membership.mandate() {
+            Mandate::Acting => Plan::Here(Authority::Owner),
+            Mandate::Doubting => Plan::Wait,
+            Mandate::Passive => match view.substitute(*digest) {
+                None => Plan::Here(Authority::Owner),
+                Some(member) => Plan::Pass { to: address(member), role, is_down: true },
+            },
         }
     }
 
-    async fn execute_here(&self, key: &Key<'_>, operation: Operation, route: Route) -> Answer {
-        let result = self.0.owner.execute(key, operation).await;
+    /// Executes it here. A write runs to its end, even when nobody waits for it any more.
+    async fn carry_out(&self, journey: &Journey<'_>, authority: Authority) -> Execution {
+        let Journey { key, operation, passage, .. } = journey;
+        if operation.is_read() || journey.from.is_some() {
+            return self.0.owner.execute(key, (*operation).clone(), passage.id, &authority).await;
+        }
+        let (this, key, operation, id) =
+            (self.clone(), Key::clone(key).into_owned(), (*operation).clone(), passage.id);
+        let run = async move { this.0.owner.execute(&key, operation, id, &authority).await };
+        tokio::spawn(run).await.unwrap_or_else(|error| {
+            Execution::Done(Err(Refusal::OutcomeUnknown(format!("executing it failed: {error}"))))
+        })
+    }
+
+    /// Sends it to `to`. Nothing when another way is to be looked for.
+    async fn pass(&self, journey: &mut Journey<'_>, to: &MemberAddress, is_down: bool) -> Option<Executed> {
+        let parts = &*self.0;
+        let peer_timeout = parts.settings.peer_timeout;
+        let left = journey.deadline.saturating_duration_since(Instant::now());
+        // Who waits for this node must not give it up because it waits for another.
+        let timeout = if journey.from.is_some() { left / 2 } else { left.min(peer_timeout) };
+        let passage = Passage {
+            hops: journey.passage.hops + 1,
+            instead_of: is_down.then(|| parts.membership.term()),
+            ..journey.passage
+        };
+        let began = Instant::now();
+        let sent = parts.network.execute(to, journey.key, journey.operation, passage, timeout).await;
+        parts.counts.forward(&sent, began.elapsed());
+        let failure = match sent {
+            Ok(executed) => return Some(executed),
+            Err(failure) => failure,
+        };
+        debug!(key = %journey.key, member = %to, %failure, "forward failed");
+        // Who had only what others had left of the time, and used it up, may just be slower than that.
+        if timeout >= peer_timeout / 2 || journey.deadline > Instant::now() {
+            parts.membership.damage(to, &failure.to_string());
+        }
+        journey.passage.after_failure = true;
+        let replicas = parts.membership.view().ring().replicas();
+        // With copies, whoever becomes owner knows whether the operation ran; without, nobody does.
+        if matches!(failure, PeerError::Lost(_)) && !journey.operation.is_repeatable() && replicas == 1 {
+            let why = format!("{to} did not answer, and may have executed it ({failure})");
+            return Some(Executed::Done(Err(Refusal::OutcomeUnknown(why))));
+        }
+        None
+    }
+
+    /// What the majority guard says.
+    fn refuses(&self, view: &View) -> Option<Refusal> {
+        if !self.0.settings.majority_guard {
+            return None;
+        }
+        let (reached, members) = (view.addressable(), view.ring().len());
+        (2 * reached <= members).then_some(Refusal::NoMajority { reached, members })
+    }
+
+    fn here(&self, result: Result<Outcome, Refusal>, route: Route) -> Answer {
+        self.0.counts.operation(route);
         Answer { result, member: self.0.membership.own_label(), route }
     }
+}
 
-    async fn forward(&self, key: &Key<'_>, digest: Digest, operation: Operation) -> Answer {
-        let parts = &*self.0;
-        let mut timeout = parts.peer_timeout;
-        let last = Instant::now() + parts.peer_timeout + GRACE;
-        loop {
-            let view = Arc::clone(&parts.membership.view());
-            let lookup = view.lookup(digest);
-            if lookup.member == view.me() || timeout.is_zero() {
-                let route = route_here(&view, digest);
-                return self.execute_here(key, operation, route).await;
-            }
-            let address = view.ring().address(lookup.member);
-            let failure = match parts.peers.execute(address, key, &operation, timeout).await {
-                Ok(result) => {
-                    let route = if lookup.role == Role::Owner { Route::Forwarded } else { Route::StandIn };
-                    return Answer { result, member: parts.membership.label(lookup.member), route };
-                }
-                Err(failure) => failure,
-            };
-            debug!(%key, member = %address, %failure, "forward failed");
-            let time_left = last.saturating_duration_since(Instant::now());
-            // Who had only what others had left of the time, and used it up, may just be slower than that.
-            if timeout == parts.peer_timeout || !time_left.is_zero() {
-                parts.membership.damage(lookup.member, &failure.to_string());
-            }
-            if matches!(failure, PeerError::Lost(_)) && !operation.is_repeatable() {
-                let why = format!("{address} did not answer, and may have executed it ({failure})");
-                let result = Err(Refusal::OutcomeUnknown(why));
-                return Answer {
-                    result,
-                    member: parts.membership.label(lookup.member),
-                    route: Route::Forwarded,
-                };
-            }
-            timeout = parts.peer_timeout.min(time_left);
-        }
+impl Ids {
+    fn next(&self) -> OperationId {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        OperationId::from_u128(u128::from(self.seed) << 64 | u128::from(number))
     }
+}
+
+fn nobody() -> Refusal {
+    Refusal::Unavailable("who owns the key could not be reached in time".to_owned())
+}
+
+/// Whether nobody else is to be considered at all.
+fn is_alone(view: &View) -> bool {
+    view.ring().roster().len() == 1
 }
 
 /// How a request that this node executes got to it, whatever sent it here.
@@ -144,29 +358,59 @@ fn route_here(view: &View, digest: Digest) -> Route {
     if view.is_home(digest, view.me()) { Route::Local } else { Route::StandIn }
 }
 
-/// What comes in on a member's stream is executed here, whoever owns the key: one hop at most.
+/// What comes in on a member's stream.
 impl Handler for Objects {
-    async fn execute(&self, request: peer::Request) -> Result<Outcome, Refusal> {
-        self.0.owner.execute(&request.key, request.operation).await
+    async fn execute(
+        &self,
+        from: &MemberAddress,
+        key: Key<'static>,
+        operation: Operation,
+        passage: Passage,
+        time_left: Duration,
+    ) -> Executed {
+        let parts = &*self.0;
+        parts.counts.for_member();
+        parts.membership.saw_ring(from, passage.ring);
+        if let Some(refusal) = self.refuses(&parts.membership.view()) {
+            return Executed::Done(Err(refusal));
+        }
+        let deadline = Instant::now() + time_left;
+        let digest = key.digest();
+        let journey =
+            Journey { key: &key, digest, operation: &operation, passage, from: Some(from), deadline };
+        self.travel(journey).await.result
     }
 
-    fn state(&self) -> MemberState {
-        self.0.membership.own_state()
+    async fn answer(&self, from: &MemberAddress, ask: Ask) -> Told {
+        let Parts { owner, membership, .. } = &*self.0;
+        match ask {
+            Ask::Heartbeat(beat) => membership.answer(from, &beat).map_or(Told::Busy, Told::Heartbeat),
+            Ask::Copy(copy) => Told::Copied(owner.keep(from, copy).await),
+            Ask::Record(key) => Told::Record(owner.store().record(&key)),
+            Ask::Offer(offers) => Told::Wanted(owner.wants(&offers)),
+            Ask::Sums { bits } => {
+                let view = Arc::clone(&membership.view());
+                match view.ring().index_of(from) {
+                    Some(from) => Told::Sums(sweep::sums(owner.store(), &view, from, bits).await),
+                    None => Told::Busy,
+                }
+            }
+            Ask::Ring(id) => membership.describe(id).map_or(Told::Busy, Told::Ring),
+        }
     }
 }
 
 #[cfg(test)]
 impl Objects {
     /// The objects of a ring whose only member is `me`.
-    pub(crate) fn alone(owner: Owner, me: &str) -> Self {
-        let cluster = ringhold_config::Config::default().cluster;
-        let clock = crate::clock::Clock::manual(ringhold_ring::Timestamp::default());
-        let address: ringhold_ring::MemberAddress = me.parse().unwrap();
-        let ring = ringhold_ring::Ring::new([address.clone()], cluster.placement, 1).unwrap();
-        let index = ring.index_of(&address).unwrap();
-        let identity = peer::Identity::new("test", address, ring.id(), 1, 1 << 20, clock.clone()).unwrap();
-        let peers = Arc::new(Peers::new(Arc::new(identity), peer::Tcp));
-        let membership = Arc::new(Membership::new(ring, index, &cluster, Arc::clone(&peers), clock));
-        Self::new(owner, membership, peers, cluster.peer_timeout)
+    pub(crate) fn alone(settings: &ringhold_config::Store, clock: crate::clock::Clock, me: &str) -> Self {
+        let mut config =
+            ringhold_config::Config { store: settings.clone(), ..ringhold_config::Config::default() };
+        config.node.address = me.parse().unwrap();
+        config.cluster.members = vec![config.node.address.clone()];
+        let incarnation = ringhold_ring::Incarnation::new(1);
+        let core =
+            crate::core::Core::new(&config, incarnation, Arc::new(crate::core::Nobody), clock, 1).unwrap();
+        core.objects().clone()
     }
 }

@@ -1,100 +1,100 @@
 //! What a node tells about itself and its ring: readiness, the state of members, where a key lives.
 
+mod metrics;
+
 use std::sync::Arc;
 
 use ringhold_config::Config;
-use ringhold_ring::{Key, MemberHealth, Role};
+use ringhold_ring::{Key, MemberHealth, MemberState, Role, Timestamp};
 
+use crate::core::Core;
 use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
-use crate::membership::Membership;
+use crate::membership::MemberKnown;
 use crate::node::protection::Protection;
-use crate::peer::MemberState;
-use crate::routing::Objects;
+use crate::telemetry::metrics::Page;
 
-/// The answers to `/readyz`, `/cluster` and `/cluster/locate`.
+/// The answers to `/readyz`, `/cluster`, `/cluster/locate` and, as far as it is here, `/metrics`.
 #[derive(Debug)]
 pub struct Status {
     cluster: String,
-    incarnation: u64,
-    objects: Objects,
-    membership: Arc<Membership>,
+    started_at: Timestamp,
+    core: Arc<Core>,
     protection: Arc<Protection>,
 }
 
 impl Status {
-    /// The status of the node that `objects` and `membership` belong to.
+    /// The status of the node that `core` is the inside of.
     #[must_use]
     pub(crate) fn new(
         config: &Config,
-        incarnation: u64,
-        objects: &Objects,
-        membership: &Arc<Membership>,
+        started_at: Timestamp,
+        core: &Arc<Core>,
         protection: &Arc<Protection>,
     ) -> Self {
-        Self {
-            cluster: config.cluster.name.clone(),
-            incarnation,
-            objects: objects.clone(),
-            membership: Arc::clone(membership),
-            protection: Arc::clone(protection),
+        let cluster = config.cluster.name.clone();
+        Self { cluster, started_at, core: Arc::clone(core), protection: Arc::clone(protection) }
+    }
+
+    fn member(&self, known: MemberKnown) -> MemberReport {
+        let membership = self.core.membership();
+        let view = membership.view();
+        let ring = view.ring();
+        let is_self = known.index == view.me();
+        let state = if is_self { Some(self.own_state()) } else { known.beat.map(|beat| beat.state) };
+        let ring_id = known.beat.map(|beat| beat.ring).filter(|id| *id != ring.id());
+        MemberReport {
+            address: known.address,
+            is_self,
+            health: known.health.name().to_owned(),
+            passes: match known.health {
+                MemberHealth::Validating { passes } => passes,
+                MemberHealth::Online | MemberHealth::Damaged => 0,
+            },
+            state: state.map(|state| state.name().to_owned()),
+            ring_id: ring_id.map(|id| id.to_string()),
+            share: if ring.has(known.index) { 1.0 / ring.len() as f64 } else { 0.0 },
+            last_failure: known.last_failure,
         }
     }
 
-    fn members(&self) -> Vec<MemberReport> {
-        let view = self.membership.view();
-        let (ring, me) = (view.ring(), view.me());
-        let own = self.membership.own_state();
-        let known = self.membership.report().into_iter();
-        known
-            .map(|(index, health, reported)| {
-                let is_self = index == me;
-                let state = if is_self { Some(own) } else { reported.answer.map(|answer| answer.state) };
-                let ring_id = reported.answer.and_then(|answer| answer.ring_id).filter(|id| *id != ring.id());
-                MemberReport {
-                    address: ring.address(index).clone(),
-                    is_self,
-                    health: health.name().to_owned(),
-                    passes: match health {
-                        MemberHealth::Validating { passes } => passes,
-                        MemberHealth::Online | MemberHealth::Damaged => 0,
-                    },
-                    state: state.map(|state| state.name().to_owned()),
-                    ring_id: ring_id.map(|id| id.to_string()),
-                    share: 1.0 / ring.len() as f64,
-                    last_failure: reported.last_failure,
-                }
-            })
-            .collect()
+    fn own_state(&self) -> MemberState {
+        let membership = self.core.membership();
+        if membership.is_leaving() { MemberState::Draining } else { membership.own_state() }
     }
 }
 
 impl NodeStatus for Status {
     fn is_ready(&self) -> Result<(), String> {
-        match self.membership.own_state() {
+        match self.own_state() {
             MemberState::Ready => Ok(()),
             state => Err(format!("this node is {}", state.name())),
         }
     }
 
     fn cluster(&self) -> ClusterReport {
-        let view = self.membership.view();
+        let membership = self.core.membership();
+        let view = Arc::clone(&membership.view());
         let ring = view.ring();
         ClusterReport {
             name: self.cluster.clone(),
             ring_id: ring.id().to_string(),
             placement: ring.placement().name().to_owned(),
             replicas: ring.replicas(),
-            member: ring.address(view.me()).clone(),
-            incarnation: format!("{:016x}", self.incarnation),
+            member: membership.address().clone(),
+            incarnation: membership.incarnation().to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            members: self.members(),
-            store: self.objects.owner().store().usage().into(),
+            members: membership.report().into_iter().map(|known| self.member(known)).collect(),
+            store: self.core.store().usage().into(),
             security: self.protection.report(),
         }
     }
 
+    fn collect(&self, page: &mut Page) {
+        metrics::collect(self, page);
+    }
+
     fn locate(&self, key: &Key<'_>) -> Location {
-        let view = self.membership.view();
+        let view = self.core.membership().view();
         let digest = key.digest();
         let lookup = view.lookup(digest);
         let address = |index| view.ring().address(index).clone();

@@ -22,6 +22,8 @@ const TOOLS: &[Tool] = &[
     Tool { command: "git", package: "git" },
     Tool { command: "keytool", package: "default-jre-headless" },
     Tool { command: "openssl", package: "openssl" },
+    Tool { command: "promtool", package: "prometheus" },
+    Tool { command: "unshare", package: "util-linux" },
 ];
 
 /// Makes sure that every tool is here.

@@ -162,27 +162,25 @@ fn unprotected(config: &Config, listener: &Listener) -> Option<String> {
     })
 }
 
-impl Config {
-    /// What is allowed and worth a word: one sentence each, to be logged at start.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
-        let plain = self.listeners.iter().filter(|listener| !listener.tls && !listener.is_loopback());
-        let mut warnings: Vec<_> = plain
-            .map(|listener| {
-                format!(
-                    "the listener {} is plain and others can reach it: whoever is on the way can read and change what \
-                     is sent; tls.keystore or tls.auto = true would prevent that",
-                    listener.address
-                )
-            })
-            .collect();
-        if self.tls.is_configured() && self.listeners.iter().all(|listener| !listener.tls) {
-            warnings
-                .push("TLS is configured and no listener speaks it: every listener says tls = false".into());
-        }
-        warnings
+/// What is allowed of it and worth a word.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let plain = config.listeners.iter().filter(|listener| !listener.tls && !listener.is_loopback());
+    let mut warnings: Vec<_> = plain
+        .map(|listener| {
+            format!(
+                "the listener {} is plain and others can reach it: whoever is on the way can read and change what is \
+                 sent; tls.keystore or tls.auto = true would prevent that",
+                listener.address
+            )
+        })
+        .collect();
+    if config.tls.is_configured() && config.listeners.iter().all(|listener| !listener.tls) {
+        warnings.push("TLS is configured and no listener speaks it: every listener says tls = false".into());
     }
+    warnings
+}
 
+impl Config {
     /// Whether this ring's members speak TLS to each other: whether the listener for `node.address` does.
     #[must_use]
     pub fn members_speak_tls(&self) -> bool {

@@ -63,8 +63,7 @@ fn wrong_values_name_the_key_what_was_given_and_what_would_be_right() {
                like \"10m\"";
     let listener = "a listener's address is an IP address and a port from 1 to 65535, for example \
                     \"127.0.0.1:9999\" or \"[::1]:9999\"";
-    let copies = "this version keeps each object on one member, so it is 1; copies on several members are not \
-                  built yet";
+    let rate = "it is a size from 64KiB to 1TiB";
     let table = [
         ("cluster.rest", "5", format!("{duration}; \"5s\" would be 5 seconds")),
         ("cluster.rest", "\"5\"", format!("{duration}; \"5s\" would be 5 seconds")),
@@ -76,8 +75,14 @@ fn wrong_values_name_the_key_what_was_given_and_what_would_be_right() {
         ("cluster.validation_passes", "101", "it is a whole number from 1 to 100".into()),
         ("cluster.validation_passes", "1.5", "it is a whole number from 1 to 100".into()),
         ("cluster.validation_passes", "\"4\"", "it is a whole number from 1 to 100".into()),
-        ("cluster.replicas", "2", copies.into()),
-        ("cluster.replicas", "0", copies.into()),
+        ("cluster.replicas", "17", "it is a whole number from 1 to 16".into()),
+        ("cluster.replicas", "0", "it is a whole number from 1 to 16".into()),
+        ("cluster.min_copies", "0", "it is a whole number from 1 to 16".into()),
+        ("cluster.majority_guard", "1", "it is true or false".into()),
+        ("cluster.sync_timeout", "\"99ms\"", "it is a duration from 100ms to 1h".into()),
+        ("cluster.handoff_rate", "\"1KiB\"", rate.into()),
+        ("cluster.tombstone_ttl", "\"0s\"", "it is a duration from 1s to 168h".into()),
+        ("cluster.sweep_interval", "\"48h\"", "it is a duration from 100ms to 24h".into()),
         ("cluster.placement", "\"random\"", "it is \"modulo\" or \"rendezvous\"".into()),
         ("cluster.name", "\"a b\"", "it is a name of 1 to 64 letters, digits, '-', '_' or '.'".into()),
         ("cluster.name", "12", "it is a name of 1 to 64 letters, digits, '-', '_' or '.', in quotes".into()),

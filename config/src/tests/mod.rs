@@ -1,5 +1,6 @@
 //! Behaviour of loading, through the door a program uses.
 
+mod copies;
 mod layering;
 mod mistakes;
 mod printing;

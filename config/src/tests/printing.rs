@@ -76,18 +76,31 @@ prop_compose! {
         peer_timeout in durations(10, 60_000),
         rest in durations(10, 3_600_000),
         validation_passes in 1..=100u32,
+        (copies, min_copies) in (1..=16usize, 1..=16usize),
+        majority_guard: bool,
+        sync_timeout in durations(100, 3_600_000),
+        handoff_rate in (64u64 << 10)..=(1 << 40),
+        tombstone_ttl in durations(1000, 604_800_000),
+        sweep_interval in durations(100, 86_400_000),
     ) -> Cluster {
         let names = others.iter().map(|other| format!("node-{other}.example:{}", 1000 + u16::from(*other)));
+        let replicas = copies.min(others.len() + 1);
         let members = std::iter::once("10.0.0.1:9999".to_owned()).chain(names);
         Cluster {
             name,
             members: members.map(|member| member.parse().unwrap()).collect(),
             placement: if rendezvous { Placement::Rendezvous } else { Placement::Modulo },
-            replicas: 1,
+            replicas,
+            min_copies: min_copies.min(replicas),
+            majority_guard,
             probe_interval,
             peer_timeout,
             rest,
             validation_passes,
+            sync_timeout,
+            handoff_rate,
+            tombstone_ttl,
+            sweep_interval,
         }
     }
 }

@@ -16,6 +16,7 @@ fn beat(tenure: &Tenure, sees: Standing, damages: u32, handed: bool) -> Heartbea
     Heartbeat {
         incarnation: Incarnation::new(99),
         state: MemberState::Ready,
+        acts: true,
         ring: RingId::from_u64(1),
         target: None,
         prepared: false,
@@ -34,6 +35,7 @@ fn started() -> Tenure {
 fn hear(tenure: &mut Tenure, from: usize, sees: Standing, damages: u32, handed: bool) {
     let beat = beat(tenure, sees, damages, handed);
     tenure.heard(member(from), &beat, at(0));
+    tenure.confirmed(member(from), at(0));
 }
 
 fn acting() -> Tenure {

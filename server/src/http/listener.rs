@@ -24,6 +24,7 @@ use super::gathered::Gathered;
 use super::origin::Origin;
 use super::secured;
 use super::service::{Admission, Exchange, Exchanges};
+use super::traffic::Limit;
 use super::watched::{Protocol, Stall, Watch, Watched};
 use crate::security::tls::Tls;
 
@@ -61,6 +62,10 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, 
     let begin = |accepted: Accepted, connections: &mut JoinSet<()>| {
         let (exchanges, tls, stopping) = (exchanges.clone(), tls.clone(), shutdown.child_token());
         let Accepted { stream, address, admission, permit } = accepted;
+        app.traffic.accepted.raise();
+        if admission == Admission::Reserved {
+            app.traffic.limits.of(Limit::Connections).raise();
+        }
         // Where a connection comes from is settled here and nowhere else.
         let origin = Origin::plain(address, admission, permit.into());
         connections.spawn(async move {
@@ -84,6 +89,7 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, 
                 begin(accepted, &mut connections);
             }
             Err(error) => {
+                app.traffic.accept_failures.raise();
                 report(&error, failures);
                 failures += 1;
                 tokio::select! {
@@ -189,8 +195,13 @@ where
         opened = tokio::time::timeout(header_timeout, opening) => opened,
         () = time_to_leave(Protocol::Http1, &stopping) => return,
     };
-    let Ok(Ok((protocol, stream))) = opened else {
-        return tracing::debug!("a connection ended, or waited too long, before its first request");
+    let (protocol, stream) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => return tracing::debug!(%error, "a connection ended before its first request"),
+        Err(_) => {
+            exchange.app.traffic.limits.of(Limit::HeadTime).raise();
+            return tracing::debug!("a connection waited too long with its first request");
+        }
     };
     let stream = Gathered::new(stream);
     let io = TokioIo::new(stream.handle());
@@ -212,8 +223,14 @@ where
     };
     match ended {
         Ended::Served => stream.finish().await,
-        Ended::Stalled(Stall::Head) => tracing::debug!("a request head did not end in time"),
-        Ended::Stalled(Stall::Idle) => tracing::debug!("a connection stood still for too long"),
+        Ended::Stalled(Stall::Head) => {
+            exchange.app.traffic.limits.of(Limit::HeadTime).raise();
+            tracing::debug!("a request head did not end in time");
+        }
+        Ended::Stalled(Stall::Idle) => {
+            exchange.app.traffic.limits.of(Limit::IdleTime).raise();
+            tracing::debug!("a connection stood still for too long");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use ringhold_config::{self as config, Config};
-use ringhold_ring::MemberAddress;
+use ringhold_ring::{MemberAddress, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::http::guard::{Guard, MemberProof, Policy};
 use crate::http::report::SecurityReport;
+use crate::membership::ReloadError;
 use crate::peer::Identity;
 use crate::security::access::{
     Access, AddressError, AddressList, AuthenticationMethod, BearerError, BearerTokens, Scope, TrustedProxies,
@@ -26,6 +27,7 @@ use crate::security::access::{
 use crate::security::automatic::{AutomaticError, AutomaticTls, NodeNames};
 use crate::security::material::{MaterialError, SecretSources, TlsFiles};
 use crate::security::reload::{self, Source, Watcher};
+use crate::security::reminder::Reminder;
 use crate::security::shared_secret::SharedSecrets;
 use crate::security::tls::{NameCheck, Options, Tls, TlsError};
 use crate::security::token::TokenVerifier;
@@ -52,6 +54,9 @@ pub enum ProtectionError {
     /// Trusted proxies.
     #[error("access.trusted_proxies: {0}")]
     Proxies(#[from] AddressError),
+    /// The member list.
+    #[error(transparent)]
+    Members(#[from] ReloadError),
     /// The kind of protection has changed, not only its material.
     #[error("{0} was configured when the node started, or was not; that changes with a restart only")]
     OtherKind(&'static str),
@@ -74,12 +79,14 @@ pub struct Reload {
 pub(crate) struct Protection {
     speech: Speech,
     client_auth: config::ClientAuth,
-    members: Vec<MemberAddress>,
+    members: Arc<Mutex<Vec<MemberAddress>>>,
     /// Where members come from, as their names were last looked up.
     addresses: Arc<Mutex<HashSet<IpAddr>>>,
     verifier: Option<Arc<TokenVerifier>>,
     pub(super) guard: Arc<Guard>,
     watcher: Arc<Watcher>,
+    reminder: Reminder,
+    clock: Clock,
 }
 
 /// How the node speaks.
@@ -97,6 +104,7 @@ impl Protection {
         reload: Option<Reload>,
         identity: &Arc<Identity>,
         clock: &Clock,
+        set_members: impl Fn(&Config) -> Result<(), ReloadError> + Send + Sync + 'static,
     ) -> Result<Arc<Self>, ProtectionError> {
         let secrets = secrets(config)?;
         let speech = Speech::load(config, secrets.as_ref(), clock)?;
@@ -107,7 +115,8 @@ impl Protection {
         identity.set_secrets(secrets);
         let members = config.cluster.members.clone();
         let addresses = look_up(&members).await;
-        let policy = policy(config, addresses.clone(), verifier.as_ref())?;
+        let policy = policy(config, members.clone(), addresses.clone(), verifier.as_ref())?;
+        let members = Arc::new(Mutex::new(members));
         let addresses = Arc::new(Mutex::new(addresses));
         let guard = Arc::new(Guard::new(policy, clock.clone()));
         let parts = Parts {
@@ -115,12 +124,24 @@ impl Protection {
             verifier: verifier.as_ref(),
             guard: &guard,
             identity,
+            members: &members,
             addresses: &addresses,
         };
-        let sources = sources(config, reload, parts, clock);
+        let sources = sources(config, reload, parts, clock, set_members);
         let watcher = Arc::new(Watcher::new(sources, clock.clone()));
         let client_auth = config.tls.client_auth;
-        Ok(Arc::new(Self { speech, client_auth, members, addresses, verifier, guard, watcher }))
+        let (reminder, clock) = (Reminder::default(), clock.clone());
+        Ok(Arc::new(Self {
+            speech,
+            client_auth,
+            members,
+            addresses,
+            verifier,
+            guard,
+            watcher,
+            reminder,
+            clock,
+        }))
     }
 
     /// The TLS of listeners that speak it, and of streams to members.
@@ -145,8 +166,21 @@ impl Protection {
             tls: tls.to_owned(),
             client_auth: client_auth.name().to_owned(),
             shared_secret: self.verifier.is_some(),
-            sources: self.watcher.report().into_iter().map(Into::into).collect(),
+            sources: self.sources().into_iter().map(Into::into).collect(),
+            certificate: self.tls().map(|tls| (&tls.current().material.identity).into()),
         }
+    }
+
+    /// How everything stands that is read from files.
+    pub(crate) fn sources(&self) -> Vec<reload::Status> {
+        self.watcher.report()
+    }
+
+    /// When this node's certificate ends, and when the first of its chain does.
+    pub(crate) fn certificate_ends(&self) -> Option<(Timestamp, Timestamp)> {
+        let current = self.tls()?.current();
+        let identity = &current.material.identity;
+        Some((identity.leaf().not_after(), identity.expires_at()))
     }
 
     /// Watches files, renews certificates and looks up names, until `stop`.
@@ -159,14 +193,25 @@ impl Protection {
 
     async fn renew_forever(self: Arc<Self>) {
         loop {
+            self.remind();
             tokio::time::sleep(RENEW_EVERY).await;
             if let Err(error) = self.speech.renew() {
                 warn!(%error, "a certificate could not be renewed; the old one stays in use");
             }
-            if self.members.iter().any(|member| member.ip().is_none()) {
-                *self.addresses.lock() = look_up(&self.members).await;
+            let members = self.members.lock().clone();
+            if members.iter().any(|member| member.ip().is_none()) {
+                *self.addresses.lock() = look_up(&members).await;
                 self.watcher.demand();
             }
+        }
+    }
+
+    /// A certificate that the node issues itself is renewed in time; a keystore's is its operator's to replace.
+    fn remind(&self) {
+        if let Speech::Keystore(tls) = &self.speech
+            && let Some(line) = self.reminder.look(&tls.current().material.identity, self.clock.wall())
+        {
+            warn!("{line}");
         }
     }
 }
@@ -239,7 +284,8 @@ fn secrets(config: &Config) -> Result<Option<SharedSecrets>, MaterialError> {
 
 fn policy(
     config: &Config,
-    members: HashSet<IpAddr>,
+    members: Vec<MemberAddress>,
+    addresses_of_members: HashSet<IpAddr>,
     verifier: Option<&Arc<TokenVerifier>>,
 ) -> Result<Policy, ProtectionError> {
     let config::Access { allow_all, allow, trusted_proxies, forwarded_header } = &config.access;
@@ -258,8 +304,9 @@ fn policy(
         None if config.members_speak_tls() && shows_certificates => MemberProof::Certificate,
         None => MemberProof::Address,
     };
-    let access = Access { addresses, members, proxies, methods: methods(&config.auth.tokens)? };
-    Ok(Policy { access, members: config.cluster.members.clone(), proof })
+    let methods = methods(&config.auth.tokens)?;
+    let access = Access { addresses, members: addresses_of_members, proxies, methods };
+    Ok(Policy { access, members, proof })
 }
 
 fn methods(tokens: &[config::ClientToken]) -> Result<Vec<Box<dyn AuthenticationMethod>>, BearerError> {
@@ -282,12 +329,19 @@ struct Parts<'a> {
     verifier: Option<&'a Arc<TokenVerifier>>,
     guard: &'a Arc<Guard>,
     identity: &'a Arc<Identity>,
+    members: &'a Arc<Mutex<Vec<MemberAddress>>>,
     addresses: &'a Arc<Mutex<HashSet<IpAddr>>>,
 }
 
 /// What a reload replaces. Each source reads the configuration again for its own part of it.
-fn sources(config: &Config, reload: Option<Reload>, parts: Parts<'_>, clock: &Clock) -> Vec<Source> {
-    let Parts { speech, verifier, guard, identity, addresses } = parts;
+fn sources(
+    config: &Config,
+    reload: Option<Reload>,
+    parts: Parts<'_>,
+    clock: &Clock,
+    set_members: impl Fn(&Config) -> Result<(), ReloadError> + Send + Sync + 'static,
+) -> Vec<Source> {
+    let Parts { speech, verifier, guard, identity, members, addresses } = parts;
     let same = config.clone();
     let reload =
         reload.unwrap_or_else(|| Reload { files: Vec::new(), read: Arc::new(move || Ok(same.clone())) });
@@ -314,9 +368,21 @@ fn sources(config: &Config, reload: Option<Reload>, parts: Parts<'_>, clock: &Cl
             Ok(sources.files())
         }));
     }
-    let (guard, verifier, addresses) = (Arc::clone(guard), verifier.cloned(), Arc::clone(addresses));
+    let (guard, verifier) = (Arc::clone(guard), verifier.cloned());
+    let (members, addresses) = (Arc::clone(members), Arc::clone(addresses));
     sources.push(source("access", &reload, Vec::new(), move |config| {
-        guard.replace(policy(config, addresses.lock().clone(), verifier.as_ref())?);
+        // Whoever was a member since this node started may still have something to hand over.
+        let mut all = members.lock().clone();
+        all.extend(config.cluster.members.iter().filter(|member| !members.lock().contains(member)).cloned());
+        let ips = all.iter().filter_map(MemberAddress::ip).map(|ip| ip.to_canonical());
+        let known = addresses.lock().iter().copied().chain(ips).collect::<HashSet<_>>();
+        guard.replace(policy(config, all.clone(), known.clone(), verifier.as_ref())?);
+        *addresses.lock() = known;
+        *members.lock() = all;
+        Ok(Vec::new())
+    }));
+    sources.push(source("members", &reload, Vec::new(), move |config| {
+        set_members(config)?;
         Ok(Vec::new())
     }));
     sources

@@ -1,18 +1,43 @@
-//! Carrying an operation out on this member: conditions, patch, version, per-key order.
+//! Carrying an operation out on this member: conditions, patch, version, per-key order, copies.
+//!
+//! A write takes its key's turn, makes the new record, has the other keepers keep it, and only then applies it here and
+//! is answered. Invariant: what this member answers as owner is held by every member that it copies to; what could not
+//! be copied to enough of them is not applied here.
+//!
+//! - `conditions`: whether a request's conditions hold; `change`: what a write makes of an object;
+//! - `order`: one write at a time for each key; `copies`: having others keep a record; `repeats`: what has run already;
+//! - `keep`: keeping what others copy here.
 
+mod change;
 mod conditions;
+mod copies;
+mod keep;
+mod order;
+pub mod repeats;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use ringhold_config::Store as Settings;
-use ringhold_ring::{Key, MemberAddress, Timestamp, Ttl, VersionClock, WriterId};
+use ringhold_config::{Cluster, Store as Settings};
+use ringhold_ring::{Digest, Key, Mandate, MemberAddress, MemberIndex, Term, VersionClock, View, WriterId};
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal};
-use crate::patch::{self, PatchError, Patched};
-use crate::store::{Full, Put, Store};
+use crate::membership::Membership;
+use crate::object::{Conditions, Object, Operation, OperationId, Outcome, Record, Refusal};
+use crate::peer::network::Network;
+use crate::store::{Applied, Room, Store};
+use crate::telemetry::metrics::{Counter, Striped};
+use change::Change;
 use conditions::Verdict;
+use copies::{Copies, Placed};
+use order::Order;
+use repeats::Repeats;
 
-mod order;
+/// How often a write starts over because another member turned out to have a newer record.
+const ATTEMPTS: usize = 5;
 
 /// Executes operations on the local store, one write at a time for each key.
 #[derive(Debug)]
@@ -21,15 +46,80 @@ pub struct Owner {
     versions: VersionClock,
     clock: Clock,
     settings: Settings,
-    order: order::Order,
+    cluster: Cluster,
+    order: Order,
+    repeats: Repeats,
+    membership: Arc<Membership>,
+    copies: Copies,
+    /// Misses and hits.
+    reads: Striped<[Counter; 2]>,
+    /// Whether there may be records here of which this member is no home member.
+    strays: AtomicBool,
+    /// Writes in progress that began since the last [`Owner::barrier`].
+    writes: ArcSwap<TaskTracker>,
+}
+
+/// Why this member may execute an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// It is the key's owner, as far as it knows.
+    Owner,
+    /// The owner asked it to act in its place, in this term of the owner's.
+    InsteadOf(MemberAddress, Term),
+    /// It was told to act on what it has, whoever owns the key. Nothing is copied; the sweep brings it home.
+    Local,
+}
+
+/// What came of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Execution {
+    /// It was carried out or refused.
+    Done(Result<Outcome, Refusal>),
+    /// Nothing was done: it is for another member to execute, this one if it is known.
+    Elsewhere(Option<MemberAddress>),
 }
 
 impl Owner {
-    /// An owner of `store`, whose versions are `me`'s.
+    /// An owner of `store`, in the ring that `membership` knows.
     #[must_use]
-    pub fn new(me: &MemberAddress, settings: &Settings, store: Store, clock: Clock) -> Self {
-        let versions = VersionClock::new(WriterId::of(me));
-        Self { store, versions, clock, settings: settings.clone(), order: order::Order::default() }
+    pub fn new(
+        settings: &Settings,
+        cluster: &Cluster,
+        store: Store,
+        membership: Arc<Membership>,
+        network: Arc<dyn Network>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            versions: VersionClock::new(WriterId::of(membership.address())),
+            copies: Copies::new(network, Arc::clone(&membership), cluster.peer_timeout),
+            store,
+            clock,
+            settings: settings.clone(),
+            cluster: cluster.clone(),
+            order: Order::default(),
+            repeats: Repeats::default(),
+            membership,
+            reads: Striped::default(),
+            strays: AtomicBool::new(false),
+            writes: ArcSwap::default(),
+        }
+    }
+
+    /// Whether there may be records here that belong elsewhere.
+    #[must_use]
+    pub fn may_have_strays(&self) -> bool {
+        self.strays.load(Ordering::Acquire)
+    }
+
+    /// There may be.
+    pub fn expect_strays(&self) {
+        self.strays.store(true, Ordering::Release);
+    }
+
+    /// There are none from before now.
+    pub fn expect_no_strays(&self) {
+        self.strays.store(false, Ordering::Release);
     }
 
     /// The store underneath.
@@ -38,38 +128,25 @@ impl Owner {
         &self.store
     }
 
-    /// Carries `operation` out.
-    ///
-    /// # Errors
-    /// [`Refusal`]; nothing has changed then.
-    pub async fn execute(&self, key: &Key<'_>, operation: Operation) -> Result<Outcome, Refusal> {
-        match operation {
-            Operation::Get { conditions } => self.get(key, &conditions),
-            Operation::Put { value, content_type, ttl, conditions } => {
-                let _turn = self.order.turn(key).await;
-                self.put(key, value, content_type, ttl, &conditions)
-            }
-            Operation::Delete { conditions } => {
-                let _turn = self.order.turn(key).await;
-                self.delete(key, &conditions)
-            }
-            Operation::Patch { kind, document, content_type, ttl, conditions } => {
-                let _turn = self.order.turn(key).await;
-                let current = self.current_for_write(key, &conditions)?;
-                let now = self.clock.now();
-                let limit = self.settings.max_object_bytes;
-                let patched = patch::apply(kind, current.as_ref(), &document, &content_type, now, limit)?;
-                self.put_patched(key, current.as_ref(), patched, ttl, now)
-            }
-        }
+    /// Reads that found nothing, and that found an object.
+    #[must_use]
+    pub fn reads(&self) -> [u64; 2] {
+        [0, 1].map(|found| self.reads.sum(|reads| &reads[found]))
     }
 
-    /// Reads: the one operation that waits for nothing.
+    /// Which operations have run.
+    #[must_use]
+    pub const fn repeats(&self) -> &Repeats {
+        &self.repeats
+    }
+
+    /// Carries a read out: the one operation that waits for nothing.
     ///
     /// # Errors
     /// [`Refusal::PreconditionFailed`]
     pub fn get(&self, key: &Key<'_>, conditions: &Conditions) -> Result<Outcome, Refusal> {
         let found = self.store.get(key);
+        self.reads.raise(|reads| &reads[usize::from(found.is_some())]);
         match (conditions.check_read(found.as_ref().map(|object| object.version)), found) {
             (Verdict::Failed, _) => Err(Refusal::PreconditionFailed),
             (_, None) => Ok(Outcome::Missing),
@@ -80,84 +157,175 @@ impl Owner {
         }
     }
 
-    fn put(
+    /// Carries `operation` out, if `authority` still holds when its turn has come. Must run to its end: what others
+    /// keep of it already would come to light later.
+    pub async fn execute(
         &self,
         key: &Key<'_>,
-        value: Bytes,
-        content_type: ContentType,
-        ttl: Option<Ttl>,
-        conditions: &Conditions,
-    ) -> Result<Outcome, Refusal> {
-        self.check_size(value.len())?;
-        if !conditions.is_empty() && !conditions.hold_for_write(self.store.version(key)) {
-            return Err(Refusal::PreconditionFailed);
+        operation: Operation,
+        id: Option<OperationId>,
+        authority: &Authority,
+    ) -> Execution {
+        let digest = key.digest();
+        if let Operation::Get { conditions } = &operation {
+            return match self.may(digest, authority, &self.membership.view()) {
+                true => Execution::Done(self.get(key, conditions)),
+                false => Execution::Elsewhere(None),
+            };
         }
-        let now = self.clock.now();
-        let version = self.versions.next(now);
-        let expires_at = self.expiry(ttl, now);
-        match self.store.put(key, Object { value, content_type, version, expires_at })? {
-            Put::Created => Ok(Outcome::Created(version)),
-            Put::Replaced => Ok(Outcome::Replaced(version)),
+        let _write = self.writes.load().token();
+        let _turn = self.order.turn(key).await;
+        for _ in 0..ATTEMPTS {
+            let view = Arc::clone(&self.membership.view());
+            if !self.may(digest, authority, &view) {
+                return Execution::Elsewhere(None);
+            }
+            if id.is_some_and(|id| self.repeats.seen(digest, id).is_some()) {
+                return Execution::Done(self.repeated(key, &operation));
+            }
+            let change = match self.change(key, &operation, view.ring().len()) {
+                Ok(change) => change,
+                Err(refusal) => return Execution::Done(Err(refusal)),
+            };
+            let placed = match authority {
+                Authority::Local => Placed::Held(1),
+                Authority::Owner | Authority::InsteadOf(..) => {
+                    self.copies.place(key, digest, &change, self.ids(digest, id, &change), &view).await
+                }
+            };
+            match placed {
+                Placed::Held(held) if held < self.wanted(&view, authority) => {
+                    let wanted = self.cluster.min_copies;
+                    return Execution::Done(Err(Refusal::TooFewCopies { held, wanted }));
+                }
+                Placed::Held(_) => {
+                    if let Some(done) = self.settle(key, digest, id, &change) {
+                        return Execution::Done(done);
+                    }
+                }
+                Placed::NotOwner(member) => return Execution::Elsewhere(Some(member)),
+                Placed::Newer(member) => self.fetch(key, &member).await,
+            }
+        }
+        let why = "the object changed at other members again and again".to_owned();
+        Execution::Done(Err(Refusal::Unavailable(why)))
+    }
+
+    /// Waits until every write that is in progress now has ended: what it did not copy to a member that has become a
+    /// receiver since, it has applied here.
+    pub async fn barrier(&self) {
+        let before = self.writes.swap(Arc::new(TaskTracker::new()));
+        before.close();
+        before.wait().await;
+    }
+
+    /// Whether `authority` holds now.
+    fn may(&self, digest: Digest, authority: &Authority, view: &View) -> bool {
+        match authority {
+            Authority::Local => true,
+            Authority::Owner => self.is_owner(digest, view),
+            Authority::InsteadOf(owner, term) => {
+                self.membership.observe_term(owner, *term).is_ok()
+                    && view.lookup_without(digest, view.ring().index_of(owner)).member == view.me()
+            }
         }
     }
 
-    fn delete(&self, key: &Key<'_>, conditions: &Conditions) -> Result<Outcome, Refusal> {
-        if !conditions.is_empty() && !conditions.hold_for_write(self.store.version(key)) {
-            return Err(Refusal::PreconditionFailed);
-        }
-        self.store.remove(key);
-        Ok(Outcome::Deleted)
-    }
-
-    fn current_for_write(&self, key: &Key<'_>, conditions: &Conditions) -> Result<Option<Object>, Refusal> {
-        let current = self.store.get(key);
-        if conditions.hold_for_write(current.as_ref().map(|object| object.version)) {
-            Ok(current)
-        } else {
-            Err(Refusal::PreconditionFailed)
+    /// Whether this member acts as owner of the key with this digest.
+    fn is_owner(&self, digest: Digest, view: &View) -> bool {
+        let stands_first = || view.lookup(digest).member == view.me();
+        match self.membership.mandate() {
+            Mandate::Acting => stands_first(),
+            Mandate::Doubting => false,
+            Mandate::Passive => stands_first() && view.substitute(digest).is_none(),
         }
     }
 
-    fn put_patched(
+    /// Applies a change that others keep already. Nothing when what is here is newer after all.
+    fn settle(
         &self,
         key: &Key<'_>,
-        current: Option<&Object>,
-        patched: Patched,
-        ttl: Option<Ttl>,
-        now: Timestamp,
-    ) -> Result<Outcome, Refusal> {
-        let expires_at = match (current, ttl) {
-            (Some(current), None) => current.expires_at,
-            (_, ttl) => self.expiry(ttl, now),
+        digest: Digest,
+        id: Option<OperationId>,
+        change: &Change,
+    ) -> Option<Result<Outcome, Refusal>> {
+        let applied = match &change.record {
+            // Nobody can bring an older version back where nobody else is.
+            Record::Tombstone { .. } if self.membership.view().ring().roster().len() == 1 => {
+                let removed =
+                    self.store.newest(key).is_some_and(|version| self.store.remove_if(key, version));
+                if removed { Applied::Replaced } else { Applied::Created }
+            }
+            record => match self.store.apply(key, record.clone(), Room::Evict) {
+                Ok(applied) => applied,
+                Err(full) => return Some(Err(full.into())),
+            },
         };
-        let Patched { value, content_type } = patched;
-        let object = Object { value, content_type, version: self.versions.next(now), expires_at };
-        self.store.put(key, object.clone())?;
-        Ok(Outcome::Patched { object, created: current.is_none() })
-    }
-
-    fn check_size(&self, bytes: usize) -> Result<(), Refusal> {
-        let limit = self.settings.max_object_bytes;
-        if bytes > limit { Err(Refusal::TooLarge { limit }) } else { Ok(()) }
-    }
-
-    fn expiry(&self, ttl: Option<Ttl>, now: Timestamp) -> Option<Timestamp> {
-        ttl.or(self.settings.default_ttl).map(|ttl| now + ttl.as_duration())
-    }
-}
-
-impl From<Full> for Refusal {
-    fn from(_: Full) -> Self {
-        Self::StoreFull
-    }
-}
-
-impl From<PatchError> for Refusal {
-    fn from(error: PatchError) -> Self {
-        match error {
-            PatchError::Malformed(why) => Self::MalformedPatch(why),
-            PatchError::Conflict(why) => Self::PatchConflict(why),
-            PatchError::TooLarge { limit } => Self::TooLarge { limit },
+        if let Applied::Stale(_) = applied {
+            return None;
         }
+        self.note_stray(digest);
+        if let Some(id) = id {
+            self.repeats.note(digest, id, change.record.version(), self.clock.now());
+        }
+        Some(Ok(change.outcome(applied)))
+    }
+
+    /// A record under `digest` was stored here; perhaps it belongs elsewhere.
+    fn note_stray(&self, digest: Digest) {
+        let view = self.membership.view();
+        if view.ring().roster().len() > 1 && !view.is_home(digest, view.me()) && !self.may_have_strays() {
+            self.expect_strays();
+        }
+    }
+
+    /// What the first run of a repeated operation would answer, as far as that can be known.
+    fn repeated(&self, key: &Key<'_>, operation: &Operation) -> Result<Outcome, Refusal> {
+        let ran_and_gone = || Refusal::OutcomeUnknown("it ran, and the object has gone since".to_owned());
+        let object = self.store.get(key);
+        match operation {
+            Operation::Get { conditions } => self.get(key, conditions),
+            Operation::Put { .. } => {
+                object.map(|object| Outcome::Replaced(object.version)).ok_or_else(ran_and_gone)
+            }
+            Operation::Delete { .. } => Ok(Outcome::Deleted),
+            Operation::Patch { .. } => {
+                object.map(|object| Outcome::Patched { object, created: false }).ok_or_else(ran_and_gone)
+            }
+        }
+    }
+
+    /// Takes over the newer record that `member` has; whoever starts over sees it.
+    async fn fetch(&self, key: &Key<'_>, member: &MemberAddress) {
+        let Some(record) = self.copies.fetch(key, member).await else { return };
+        let _ = self.versions.observe(record.version(), self.clock.now());
+        let _ = self.store.apply(key, record, Room::Evict);
+    }
+
+    /// The operations that whoever keeps the change must not run again.
+    fn ids(
+        &self,
+        digest: Digest,
+        id: Option<OperationId>,
+        change: &Change,
+    ) -> Vec<(OperationId, ringhold_ring::Version)> {
+        let own = id.map(|id| (id, change.record.version()));
+        let mut ids: Vec<_> = own.into_iter().chain(self.repeats.of(digest)).collect();
+        ids.truncate(crate::peer::network::MAX_IDS);
+        ids
+    }
+
+    fn wanted(&self, view: &View, authority: &Authority) -> usize {
+        match authority {
+            Authority::Local => 1,
+            Authority::Owner | Authority::InsteadOf(..) => {
+                self.cluster.min_copies.min(view.ring().replicas())
+            }
+        }
+    }
+
+    /// Members to whom a write under `digest` is copied now, as seen by `view`.
+    pub(crate) fn receivers(view: &View, digest: Digest) -> Vec<MemberIndex> {
+        if view.ring().roster().len() == 1 { Vec::new() } else { view.receivers(digest) }
     }
 }

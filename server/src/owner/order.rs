@@ -32,6 +32,17 @@ impl Order {
     }
 }
 
+impl Order {
+    /// The turn of a write to `key`, if nobody has it or waits for it.
+    pub(super) fn try_turn(&self, key: &Key<'_>) -> Option<Turn<'_>> {
+        let digest = key.digest();
+        let queue = Arc::clone(&self.queues.entry(digest).or_default());
+        let mut turn = Turn { order: self, digest, guard: None };
+        turn.guard = Some(queue.try_lock_owned().ok()?);
+        Some(turn)
+    }
+}
+
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.guard = None;

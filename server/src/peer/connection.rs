@@ -23,9 +23,10 @@ use super::handshake::{self, Agreed, CloseCode, HandshakeError};
 use super::hello::{Hello, MAX_REQUESTS};
 use super::macs::{FrameReader, FrameWriter};
 use super::message::{self, Body};
+use super::network::{Ask, Passage, Told};
 use super::outbox::{Fate, Outbox, Ticket};
 use super::reply::{self, Reply};
-use super::{Identity, ProbeAnswer};
+use super::{Identity, ask, heartbeat};
 use crate::object::Operation;
 
 /// Room in a read buffer before each read.
@@ -42,7 +43,10 @@ pub(super) struct Connection {
     outbox: Outbox,
     inbox: Mutex<Inbox>,
     next_id: AtomicU64,
-    slots: Semaphore,
+    /// Operations in progress.
+    operations: Semaphore,
+    /// Everything else in progress, but heartbeats: operations that wait for copies must not keep copies waiting.
+    asks: Semaphore,
     /// Whether new requests may be put on it.
     open: AtomicBool,
     cause: Mutex<Option<Arc<str>>>,
@@ -60,15 +64,8 @@ struct Inbox {
 
 #[derive(Debug)]
 struct Pending {
-    waiter: oneshot::Sender<Incoming>,
+    waiter: oneshot::Sender<Reply>,
     partial: Option<(Reply, Assembly)>,
-}
-
-/// What a request can bring back.
-#[derive(Debug)]
-enum Incoming {
-    Reply(Reply),
-    Probe(ProbeAnswer),
 }
 
 /// Why a request brought nothing back.
@@ -109,11 +106,14 @@ impl Connection {
         let Agreed { remote, macs } =
             handshake::ask(&mut stream, &mut buffer, &identity, member, channel).await?;
         let (sealer, opener) = macs.unzip();
+        // A side that takes one request at a time may let the second of the two wait.
+        let half = (remote.max_requests.min(MAX_REQUESTS) as usize).div_ceil(2);
         let connection = Arc::new(Self {
             outbox: Outbox::new(remote.assembly_bytes, FrameWriter::new(sealer)),
             inbox: Mutex::default(),
             next_id: AtomicU64::new(1),
-            slots: Semaphore::new(remote.max_requests.min(MAX_REQUESTS) as usize),
+            operations: Semaphore::new(half),
+            asks: Semaphore::new(half),
             open: AtomicBool::new(true),
             cause: Mutex::default(),
             stop: CancellationToken::new(),
@@ -158,7 +158,8 @@ impl Connection {
             inbox.assembling = 0;
             std::mem::take(&mut inbox.pending)
         };
-        self.slots.close();
+        self.operations.close();
+        self.asks.close();
         drop(abandoned);
     }
 
@@ -167,45 +168,42 @@ impl Connection {
         &self,
         key: &Key<'_>,
         operation: &Operation,
+        passage: Passage,
         time_left: Duration,
         trace: &Trace,
     ) -> Result<Reply, Lost> {
-        let _slot = self.slots.acquire().await.map_err(|_| self.unsent())?;
+        let _slot = self.operations.acquire().await.map_err(|_| self.unsent())?;
         self.outbox.room().await;
-        let ring_id = self.identity.ring_id();
         let value = message::value_of(operation).map(|(value, _)| value);
-        let incoming = self.ask(trace, |id| {
+        let reply = self.exchange(trace, |id| {
             self.outbox.put(Kind::Request, id, |payload| {
-                message::encode_request(payload, key, operation, time_left, ring_id);
+                message::encode_request(payload, key, operation, passage, time_left);
                 value.filter(|value| value.len() > frame::INLINE_BYTES).cloned()
             })
         });
-        match incoming.await? {
-            Incoming::Reply(reply) => Ok(reply),
-            Incoming::Probe(_) => Err(self.wrong_answer()),
-        }
+        reply.await
     }
 
-    /// Asks the member how it is.
-    pub(super) async fn probe(&self, trace: &Trace) -> Result<ProbeAnswer, Lost> {
-        let ring_id = self.identity.ring_id();
-        let incoming = self.ask(trace, |id| {
-            self.outbox.put(Kind::Probe, id, |payload| {
-                message::encode_probe(payload, ring_id);
-                None
-            })
-        });
-        match incoming.await? {
-            Incoming::Probe(answer) => Ok(answer),
-            Incoming::Reply(_) => Err(self.wrong_answer()),
+    /// Asks something else and waits for the reply. A heartbeat waits for nothing that was asked before it.
+    pub(super) async fn ask(&self, ask: &Ask, time_left: Duration, trace: &Trace) -> Result<Reply, Lost> {
+        let kind = ask::kind(ask);
+        let _slot = match kind {
+            Kind::Probe => None,
+            _ => Some(self.asks.acquire().await.map_err(|_| self.unsent())?),
+        };
+        if kind != Kind::Probe {
+            self.outbox.room().await;
         }
+        let now = self.identity.clock().now();
+        let put = |id| self.outbox.put(kind, id, |payload| ask::encode(payload, ask, time_left, now));
+        self.exchange(trace, put).await
     }
 
-    async fn ask(
+    async fn exchange(
         &self,
         trace: &Trace,
         put: impl FnOnce(u64) -> Result<Ticket, super::outbox::Closed>,
-    ) -> Result<Incoming, Lost> {
+    ) -> Result<Reply, Lost> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (waiter, answer) = oneshot::channel();
         {
@@ -221,9 +219,9 @@ impl Connection {
         };
         let mut in_flight = InFlight { connection: self, ticket, id, trace, answered: false };
         match answer.await {
-            Ok(incoming) => {
+            Ok(reply) => {
                 in_flight.answered = true;
-                Ok(incoming)
+                Ok(reply)
             }
             Err(_) => {
                 drop(in_flight);
@@ -234,10 +232,6 @@ impl Connection {
 
     fn unsent(&self) -> Lost {
         Lost { fate: Fate::Unsent, cause: self.cause() }
-    }
-
-    fn wrong_answer(&self) -> Lost {
-        Lost { fate: Fate::Sent, cause: "it answered a request with the answer to another kind".into() }
     }
 
     fn cause(&self) -> Arc<str> {
@@ -340,9 +334,9 @@ impl Connection {
             Kind::Answer => Ok(self.take_answer(frame.id, frame.payload)?),
             Kind::Body => Ok(self.take_piece(frame.id, frame.payload)?),
             Kind::ProbeAnswer => {
-                let answer = message::decode_probe_answer(frame.payload)?;
+                let heartbeat = heartbeat::decode(frame.payload)?;
                 self.check_asked(frame.id)?;
-                self.hand_over(frame.id, Incoming::Probe(answer));
+                self.hand_over(frame.id, Reply::Told(Told::Heartbeat(heartbeat)));
                 Ok(())
             }
             Kind::Credit => {
@@ -359,7 +353,7 @@ impl Connection {
             }
             Kind::Close => Err(ReadError::Refused(handshake::close_reason(frame.payload))),
             Kind::Void => Ok(()),
-            Kind::Hello | Kind::Proof | Kind::Request | Kind::Cancel | Kind::Probe => {
+            Kind::Hello | Kind::Proof | Kind::Request | Kind::Cancel | Kind::Probe | Kind::Ask => {
                 Err(Violation::Unexpected("frame from the answering side").into())
             }
         }
@@ -370,7 +364,7 @@ impl Connection {
         let (reply, body) = reply::decode(payload, limit, self.identity.clock().now())?;
         self.check_asked(id)?;
         let Body::Follows(length) = body else {
-            self.hand_over(id, Incoming::Reply(reply));
+            self.hand_over(id, reply);
             return Ok(());
         };
         let mut inbox = self.inbox.lock();
@@ -405,8 +399,7 @@ impl Connection {
                 let complete = inbox.remove(id);
                 drop(inbox);
                 if let Some(Pending { waiter, partial: Some((reply, assembly)) }) = complete {
-                    let reply = reply::with_value(reply, assembly.into_bytes());
-                    let _ = waiter.send(Incoming::Reply(reply));
+                    let _ = waiter.send(reply::with_value(reply, assembly.into_bytes())?);
                 }
                 self.outbox.nudge();
             }
@@ -421,11 +414,11 @@ impl Connection {
         Ok(())
     }
 
-    fn hand_over(&self, id: u64, incoming: Incoming) {
+    fn hand_over(&self, id: u64, reply: Reply) {
         let pending = self.inbox.lock().remove(id);
         if let Some(pending) = pending {
             // It may just have stopped waiting.
-            let _ = pending.waiter.send(incoming);
+            let _ = pending.waiter.send(reply);
         }
         if !self.is_open() {
             self.outbox.nudge();

@@ -9,7 +9,7 @@ use crate::security::stream::{FrameError, PROOF_BYTES};
 /// How long a frame's header is: length, kind, correlation id.
 pub const HEADER_BYTES: usize = 13;
 
-/// The largest value inside a `REQUEST` or `ANSWER` frame; larger ones travel in `BODY` frames.
+/// The largest value inside a `REQUEST`, `ASK` or `ANSWER` frame; larger ones travel in `BODY` frames.
 pub const INLINE_BYTES: usize = 16 << 10;
 
 /// The largest piece of a value in one `BODY` frame.
@@ -37,7 +37,7 @@ pub enum Kind {
     Proof = 0x04,
     /// An operation on a key.
     Request = 0x10,
-    /// What came of it.
+    /// What came of it, or of an `Ask`.
     Answer = 0x11,
     /// The requester no longer wants the answer.
     Cancel = 0x12,
@@ -45,10 +45,12 @@ pub enum Kind {
     Body = 0x13,
     /// So many more bytes of a value may be sent.
     Credit = 0x14,
-    /// How are you?
+    /// How are you? This is how I am.
     Probe = 0x15,
     /// The answer to that.
     ProbeAnswer = 0x16,
+    /// Anything else that members ask each other.
+    Ask = 0x17,
 }
 
 impl Kind {
@@ -66,6 +68,7 @@ impl Kind {
             0x14 => Self::Credit,
             0x15 => Self::Probe,
             0x16 => Self::ProbeAnswer,
+            0x17 => Self::Ask,
             _ => return None,
         })
     }
@@ -75,14 +78,13 @@ impl Kind {
     pub const fn max_payload(self) -> usize {
         match self {
             Self::Void | Self::Request => MAX_PAYLOAD_BYTES,
-            Self::Answer => INLINE_BYTES + 2048,
+            Self::Answer | Self::Ask => INLINE_BYTES + 2048,
             Self::Hello | Self::Close => 1024,
             Self::GoAway | Self::Cancel => 0,
             Self::Proof => PROOF_BYTES,
             Self::Body => CHUNK_BYTES,
             Self::Credit => 4,
-            Self::Probe => 8,
-            Self::ProbeAnswer => 17,
+            Self::Probe | Self::ProbeAnswer => super::heartbeat::MAX_BYTES,
         }
     }
 }
@@ -219,6 +221,11 @@ impl<'a> Fields<'a> {
 
     pub(super) fn u64(&mut self) -> Result<u64, Violation> {
         self.array().map(u64::from_be_bytes)
+    }
+
+    /// Whether nothing is left.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
     }
 
     /// Everything that is left.

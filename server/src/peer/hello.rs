@@ -25,8 +25,11 @@ const CHALLENGE_BYTES: usize = 16;
 /// Requests one side lets the other have in progress on a stream.
 pub(super) const MAX_REQUESTS: u32 = 1024;
 
+/// What every side holds at least of unfinished values: any list that members send each other.
+pub const MIN_ASSEMBLY_BYTES: usize = 1 << 20;
+
 /// The longest text of a member's address: a 253-byte name, a colon and a port.
-const MAX_ADDRESS_BYTES: usize = 259;
+pub(super) const MAX_ADDRESS_BYTES: usize = 259;
 
 /// Random bytes that make each `HELLO`, and so each proof, another one.
 pub type Challenge = [u8; CHALLENGE_BYTES];
@@ -40,7 +43,7 @@ pub struct Hello {
     pub features: u64,
     /// Its ring.
     pub ring_id: RingId,
-    /// Which start of it.
+    /// Which start of its process.
     pub incarnation: u64,
     /// The largest value it stores.
     pub max_object_bytes: usize,
@@ -128,7 +131,7 @@ impl Hello {
         let member = member.parse().map_err(fields.malformed())?;
         let challenge = if features & PROOF == 0 { None } else { Some(fields.array()?) };
         fields.rest();
-        if max_requests == 0 || assembly_bytes < max_object_bytes {
+        if max_requests == 0 || assembly_bytes < max_object_bytes.max(MIN_ASSEMBLY_BYTES) {
             return Err(Violation::Malformed("HELLO limits").into());
         }
         Ok(Self {

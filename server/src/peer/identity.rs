@@ -1,4 +1,4 @@
-//! Who this member is to others and how it proves that, and what a member says when it is asked how it is.
+//! Who this member is to others and how it proves that. How it is, it says in heartbeats.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +32,7 @@ impl Identity {
     /// The longest cluster name, in bytes.
     pub const MAX_CLUSTER_BYTES: usize = 255;
 
-    /// The member at `member` of `cluster`. `incarnation` is a random number of this start; `clock` turns
+    /// The member at `member` of `cluster`. `incarnation` is a random number of this start of the process; `clock` turns
     /// expiries into milliseconds left and back.
     ///
     /// # Errors
@@ -88,7 +88,8 @@ impl Identity {
         self.secrets.load_full()
     }
 
-    /// Which start of this member it is.
+    /// Which start of this process it is. It stays what it is while the member that lives in the process begins a new
+    /// incarnation ([`ringhold_ring::Tenure`]): that one travels in heartbeats.
     #[must_use]
     pub const fn incarnation(&self) -> u64 {
         self.incarnation
@@ -109,41 +110,4 @@ impl Identity {
     pub(crate) const fn clock(&self) -> &Clock {
         &self.clock
     }
-}
-
-/// What a member can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemberState {
-    /// It has just begun; nothing yet.
-    Starting,
-    /// It takes replicated writes; others are handing its objects back.
-    Syncing,
-    /// Everything.
-    Ready,
-    /// It finishes what it has and takes nothing new.
-    Draining,
-}
-
-impl MemberState {
-    /// Its name in answers, metrics and logs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Syncing => "syncing",
-            Self::Ready => "ready",
-            Self::Draining => "draining",
-        }
-    }
-}
-
-/// What a member said when it was probed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProbeAnswer {
-    /// How it is.
-    pub state: MemberState,
-    /// The ring as it knows it; none from a member that speaks plain HTTP only.
-    pub ring_id: Option<RingId>,
-    /// Which start of it answered; none from a member that speaks plain HTTP only.
-    pub incarnation: Option<u64>,
 }

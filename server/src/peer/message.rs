@@ -1,4 +1,5 @@
-//! What a member asks for, as bytes: operations on keys, probes and their answers. What comes back is in `reply`.
+//! An operation on its way to the member that is to execute it, as bytes: the payload of a `REQUEST`. What comes back
+//! is in `reply`; what else members ask each other is in `ask`.
 //!
 //! Pure functions between words of [`crate::object`] and bytes. Times to come travel as
 //! milliseconds left, so members' clocks need not agree. Every length is checked against a limit before anything is allocated.
@@ -6,12 +7,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ringhold_ring::{Key, RingId, Ttl};
+use ringhold_ring::{Incarnation, Key, RingId, Term, Ttl};
 
 use super::conditions::{put_conditions, take_conditions};
 use super::frame::{Fields, INLINE_BYTES, Violation, cut};
-use super::{MemberState, ProbeAnswer};
-use crate::object::{Conditions, ContentType, Operation, Tags};
+use super::network::{MAX_HOPS, Passage};
+use crate::object::{Conditions, ContentType, Operation, OperationId, Tags};
 use crate::patch::PatchKind;
 
 /// The most entity tags in one `If-Match` or `If-None-Match`.
@@ -24,7 +25,11 @@ const PATCH: u8 = 4;
 
 const HAS_TTL: u8 = 1;
 const HAS_CONDITIONS: u8 = 2;
-pub(super) const BODY_FOLLOWS: u8 = 4;
+const INSTEAD_OF: u8 = 4;
+const AFTER_FAILURE: u8 = 8;
+const ANY_COPY: u8 = 16;
+const HAS_ID: u8 = 32;
+const HAS_HOPS: u8 = 64;
 
 /// Where the value of a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +51,8 @@ pub struct RequestHead<'a> {
     pub body: Body,
     /// How long the requester waits, from now.
     pub time_left: Duration,
-    /// The requester's ring.
-    pub ring_id: RingId,
+    /// How it comes here.
+    pub passage: Passage,
 }
 
 /// Appends the payload of a `REQUEST`. A value over [`INLINE_BYTES`] is left out and announced.
@@ -55,8 +60,8 @@ pub fn encode_request(
     to: &mut Vec<u8>,
     key: &Key<'_>,
     operation: &Operation,
+    passage: Passage,
     time_left: Duration,
-    ring_id: RingId,
 ) {
     let (code, kind, conditions, ttl) = match operation {
         Operation::Get { conditions } => (GET, 0, conditions, None),
@@ -64,15 +69,12 @@ pub fn encode_request(
         Operation::Delete { conditions } => (DELETE, 0, conditions, None),
         Operation::Patch { kind, conditions, ttl, .. } => (PATCH, patch_code(*kind), conditions, *ttl),
     };
-    let value = value_of(operation);
-    let follows = value.is_some_and(|(value, _)| value.len() > INLINE_BYTES);
-    let mut flags = 0;
+    let mut flags = passage_flags(passage);
     flags |= if ttl.is_some() { HAS_TTL } else { 0 };
     flags |= if conditions.is_empty() { 0 } else { HAS_CONDITIONS };
-    flags |= if follows { BODY_FOLLOWS } else { 0 };
     to.extend_from_slice(&[code, flags, kind]);
-    to.extend_from_slice(&u32::try_from(time_left.as_millis()).unwrap_or(u32::MAX).to_be_bytes());
-    to.extend_from_slice(&ring_id.as_u64().to_be_bytes());
+    put_millis(to, time_left);
+    put_passage(to, passage);
     put_short(to, key.as_bytes());
     if let Some(ttl) = ttl {
         to.extend_from_slice(&ttl.as_seconds().to_be_bytes());
@@ -80,7 +82,7 @@ pub fn encode_request(
     if !conditions.is_empty() {
         put_conditions(to, conditions);
     }
-    if let Some((value, content_type)) = value {
+    if let Some((value, content_type)) = value_of(operation) {
         put_content_type(to, content_type);
         put_value(to, value);
     }
@@ -93,10 +95,9 @@ pub fn encode_request(
 pub fn decode_request(payload: &[u8], max_object_bytes: usize) -> Result<RequestHead<'_>, Violation> {
     let mut fields = Fields::new(payload, "REQUEST");
     let [code, flags, kind] = fields.array()?;
-    let time_left = Duration::from_millis(u64::from(fields.u32()?));
-    let ring_id = RingId::from_u64(fields.u64()?);
-    let key_length = usize::from(fields.u16()?);
-    let key = Key::from_bytes(fields.take(key_length)?).map_err(|_| Violation::Malformed("key"))?;
+    let time_left = take_millis(&mut fields)?;
+    let passage = take_passage(&mut fields, flags)?;
+    let key = take_key(&mut fields)?;
     let ttl = match flags & HAS_TTL {
         0 => None,
         _ => Some(Ttl::from_seconds(fields.u32()?.into()).map_err(|_| Violation::Malformed("TTL"))?),
@@ -106,8 +107,8 @@ pub fn decode_request(payload: &[u8], max_object_bytes: usize) -> Result<Request
         _ => take_conditions(&mut fields)?,
     };
     let carries_value = matches!(code, PUT | PATCH);
-    let known = if carries_value { HAS_TTL | HAS_CONDITIONS | BODY_FOLLOWS } else { HAS_CONDITIONS };
-    if flags & !known != 0 || (code != PATCH && kind != 0) {
+    let unknown = if carries_value { !KNOWN_FLAGS } else { !KNOWN_FLAGS | HAS_TTL };
+    if flags & unknown != 0 || (code != PATCH && kind != 0) {
         return Err(Violation::Malformed("REQUEST flags"));
     }
     let mut body = Body::Here;
@@ -116,7 +117,7 @@ pub fn decode_request(payload: &[u8], max_object_bytes: usize) -> Result<Request
         DELETE => Operation::Delete { conditions },
         PUT | PATCH => {
             let content_type = take_content_type(&mut fields)?;
-            let (value, whereabouts) = take_value(&mut fields, flags & BODY_FOLLOWS != 0, max_object_bytes)?;
+            let (value, whereabouts) = take_value(&mut fields, max_object_bytes)?;
             body = whereabouts;
             if code == PUT {
                 Operation::Put { value, content_type, ttl, conditions }
@@ -128,7 +129,7 @@ pub fn decode_request(payload: &[u8], max_object_bytes: usize) -> Result<Request
         _ => return Err(Violation::Malformed("operation")),
     };
     fields.end()?;
-    Ok(RequestHead { key, operation, body, time_left, ring_id })
+    Ok(RequestHead { key, operation, body, time_left, passage })
 }
 
 /// Whether every list in `operation` is within its limit.
@@ -161,52 +162,46 @@ pub fn with_value(mut operation: Operation, bytes: Bytes) -> Operation {
     operation
 }
 
-/// Appends the payload of a `PROBE`.
-pub fn encode_probe(to: &mut Vec<u8>, ring_id: RingId) {
-    to.extend_from_slice(&ring_id.as_u64().to_be_bytes());
+const KNOWN_FLAGS: u8 = HAS_TTL | HAS_CONDITIONS | INSTEAD_OF | AFTER_FAILURE | ANY_COPY | HAS_ID | HAS_HOPS;
+
+fn passage_flags(passage: Passage) -> u8 {
+    let flag = |is_set, flag| if is_set { flag } else { 0 };
+    flag(passage.instead_of.is_some(), INSTEAD_OF)
+        | flag(passage.after_failure, AFTER_FAILURE)
+        | flag(passage.any_copy, ANY_COPY)
+        | flag(passage.id.is_some(), HAS_ID)
+        | flag(passage.hops > 1, HAS_HOPS)
 }
 
-/// The inverse of [`encode_probe`].
-///
-/// # Errors
-/// [`Violation`] when it is not one id.
-pub fn decode_probe(payload: &[u8]) -> Result<RingId, Violation> {
-    let mut fields = Fields::new(payload, "PROBE");
-    let id = RingId::from_u64(fields.u64()?);
-    fields.end().map(|()| id)
+fn put_passage(to: &mut Vec<u8>, passage: Passage) {
+    let Passage { hops, ring, instead_of, id, after_failure: _, any_copy: _ } = passage;
+    debug_assert!((1..=MAX_HOPS).contains(&hops));
+    to.extend_from_slice(&ring.as_u64().to_be_bytes());
+    if hops > 1 {
+        to.push(hops);
+    }
+    if let Some(term) = instead_of {
+        put_term(to, term);
+    }
+    if let Some(id) = id {
+        put_id(to, id);
+    }
 }
 
-/// Appends the payload of a `PROBE_ANSWER`.
-pub fn encode_probe_answer(to: &mut Vec<u8>, state: MemberState, ring_id: RingId, incarnation: u64) {
-    to.push(match state {
-        MemberState::Starting => 1,
-        MemberState::Syncing => 2,
-        MemberState::Ready => 3,
-        MemberState::Draining => 4,
-    });
-    to.extend_from_slice(&ring_id.as_u64().to_be_bytes());
-    to.extend_from_slice(&incarnation.to_be_bytes());
-}
-
-/// The inverse of [`encode_probe_answer`].
-///
-/// # Errors
-/// [`Violation`] for anything else.
-pub fn decode_probe_answer(payload: &[u8]) -> Result<ProbeAnswer, Violation> {
-    let mut fields = Fields::new(payload, "PROBE_ANSWER");
-    let state = match fields.u8()? {
-        1 => MemberState::Starting,
-        2 => MemberState::Syncing,
-        3 => MemberState::Ready,
-        4 => MemberState::Draining,
-        _ => return Err(Violation::Malformed("member state")),
-    };
-    let answer = ProbeAnswer {
-        state,
-        ring_id: Some(RingId::from_u64(fields.u64()?)),
-        incarnation: Some(fields.u64()?),
-    };
-    fields.end().map(|()| answer)
+fn take_passage(fields: &mut Fields<'_>, flags: u8) -> Result<Passage, Violation> {
+    let ring = RingId::from_u64(fields.u64()?);
+    let hops = if flags & HAS_HOPS == 0 { 1 } else { fields.u8()? };
+    if flags & HAS_HOPS != 0 && !(2..=MAX_HOPS).contains(&hops) {
+        return Err(Violation::OverLimit("hops"));
+    }
+    Ok(Passage {
+        hops,
+        ring,
+        instead_of: if flags & INSTEAD_OF == 0 { None } else { Some(take_term(fields)?) },
+        after_failure: flags & AFTER_FAILURE != 0,
+        any_copy: flags & ANY_COPY != 0,
+        id: if flags & HAS_ID == 0 { None } else { Some(take_id(fields)?) },
+    })
 }
 
 const fn patch_code(kind: PatchKind) -> u8 {
@@ -223,6 +218,37 @@ const fn patch_code(kind: PatchKind) -> u8 {
 fn patch_kind(code: u8) -> Option<PatchKind> {
     use PatchKind::{Append, Counter, Json, Merge, RateLimit, Set};
     [Merge, Json, Append, Counter, Set, RateLimit].into_iter().find(|kind| patch_code(*kind) == code)
+}
+
+/// A time to wait, in milliseconds.
+pub(super) fn put_millis(to: &mut Vec<u8>, time_left: Duration) {
+    to.extend_from_slice(&u32::try_from(time_left.as_millis()).unwrap_or(u32::MAX).to_be_bytes());
+}
+
+pub(super) fn take_millis(fields: &mut Fields<'_>) -> Result<Duration, Violation> {
+    Ok(Duration::from_millis(u64::from(fields.u32()?)))
+}
+
+pub(super) fn put_term(to: &mut Vec<u8>, term: Term) {
+    to.extend_from_slice(&term.incarnation.as_u64().to_be_bytes());
+    to.extend_from_slice(&term.number.to_be_bytes());
+}
+
+pub(super) fn take_term(fields: &mut Fields<'_>) -> Result<Term, Violation> {
+    Ok(Term { incarnation: Incarnation::new(fields.u64()?), number: fields.u32()? })
+}
+
+pub(super) fn put_id(to: &mut Vec<u8>, id: OperationId) {
+    to.extend_from_slice(&id.as_u128().to_be_bytes());
+}
+
+pub(super) fn take_id(fields: &mut Fields<'_>) -> Result<OperationId, Violation> {
+    Ok(OperationId::from_u128(u128::from_be_bytes(fields.array()?)))
+}
+
+pub(super) fn take_key<'a>(fields: &mut Fields<'a>) -> Result<Key<'a>, Violation> {
+    let length = usize::from(fields.u16()?);
+    Key::from_bytes(fields.take(length)?).map_err(|_| Violation::Malformed("key"))
 }
 
 /// Bytes behind their length as a `u16`; every caller's are shorter than that by their type.
@@ -259,19 +285,14 @@ pub(super) fn put_value(to: &mut Vec<u8>, value: &Bytes) -> Option<Bytes> {
     None
 }
 
-/// The value, copied out of the read buffer: a stored value must not keep that alive.
-pub(super) fn take_value(
-    fields: &mut Fields<'_>,
-    follows: bool,
-    limit: usize,
-) -> Result<(Bytes, Body), Violation> {
+/// The value, copied out of the read buffer: a stored value must not keep that alive. Empty if it follows.
+pub(super) fn take_value(fields: &mut Fields<'_>, limit: usize) -> Result<(Bytes, Body), Violation> {
     let length = usize::try_from(fields.u32()?).unwrap_or(usize::MAX);
     if length > limit {
         return Err(Violation::OverLimit("value"));
     }
-    match (follows, length > INLINE_BYTES) {
-        (true, true) => Ok((Bytes::new(), Body::Follows(length))),
-        (false, false) => Ok((Bytes::copy_from_slice(fields.take(length)?), Body::Here)),
-        _ => Err(Violation::Malformed("value length")),
+    if length > INLINE_BYTES {
+        return Ok((Bytes::new(), Body::Follows(length)));
     }
+    Ok((Bytes::copy_from_slice(fields.take(length)?), Body::Here))
 }

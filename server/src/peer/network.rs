@@ -90,6 +90,8 @@ pub enum Ask {
     Heartbeat(Heartbeat),
     /// Keep this.
     Copy(CopyOf),
+    /// What do you have under this key, object or tombstone?
+    Record(Key<'static>),
     /// Which of these do you lack, or have older? At most [`MAX_OFFERS`].
     Offer(Vec<(Key<'static>, Version)>),
     /// A sum for each of 2^`bits` parts of the key space over all records that both of us are to keep.
@@ -97,8 +99,8 @@ pub enum Ask {
         /// 0 to [`MAX_SUM_BITS`].
         bits: u8,
     },
-    /// By which ring do you send requests?
-    Ring,
+    /// Which ring is it that you call this?
+    Ring(RingId),
 }
 
 /// The most keys in an offer.
@@ -113,6 +115,8 @@ pub enum Told {
     Heartbeat(Heartbeat),
     /// To [`Ask::Copy`].
     Copied(Copied),
+    /// To [`Ask::Record`].
+    Record(Option<Record>),
     /// To [`Ask::Offer`]: for each key, in order, whether it is wanted.
     Wanted(Vec<bool>),
     /// To [`Ask::Sums`]: 2^`bits` times eight bytes, big-endian, in the order of the parts.

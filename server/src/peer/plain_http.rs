@@ -3,7 +3,7 @@
 //!
 //! `/objects/{key}` with `X-PP-Datastore-Behavior: DISALLOW_FORWARDING`, over a few kept connections. Invariant: a
 //! status that no member of ours would answer with is never taken for an outcome. With a shared secret each request
-//! bears a member token; an answer is protected by TLS or by nothing.
+//! bears a member token, and TLS protects the answer: without it `dial` never leads here.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,14 +18,15 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use ringhold_ring::{Key, MemberAddress, Timestamp, Version};
+use ringhold_ring::{Heartbeat, Incarnation, Key, MemberAddress, MemberState, Standing, Timestamp, Version};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{Connect, reason};
 use super::connection::Trace;
+use super::network::{Ask, Executed, Passage, Told};
 use super::outbox::Fate;
-use super::{Identity, MemberState, ProbeAnswer, message};
+use super::{Identity, message};
 use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal, Tags};
 
 /// Connections to one member at once.
@@ -97,31 +98,42 @@ impl PlainHttp {
         &self,
         key: &Key<'_>,
         operation: &Operation,
+        passage: Passage,
         trace: &Trace,
-    ) -> Result<Result<Outcome, Refusal>, Failed> {
+    ) -> Result<Executed, Failed> {
+        if passage.instead_of.is_some() {
+            return Err(Failed::unsent("a member without the stream cannot act in another's place"));
+        }
         let path = format!("/objects/{}", key.to_path());
         let request = self.request(&path, operation)?;
         let (parts, body) = self.exchange(request, self.identity.max_object_bytes(), trace).await?;
         let now = self.identity.clock().now();
         let answer = Answer { status: parts.status, headers: &parts.headers, body, now };
-        answer.into_result(operation, self.identity.max_object_bytes())
+        answer.into_result(operation, self.identity.max_object_bytes()).map(Executed::Done)
+    }
+
+    /// Asks something else. Such a member tells nothing but how it is.
+    pub(super) async fn ask(&self, ask: &Ask, trace: &Trace) -> Result<Told, Failed> {
+        let Ask::Heartbeat(ours) = ask else {
+            return Err(Failed::unsent("a member without the stream takes no copies"));
+        };
+        Ok(Told::Heartbeat(heartbeat(self.probe(trace).await?, ours)))
     }
 
     /// Asks whether the member is ready.
-    pub(super) async fn probe(&self, trace: &Trace) -> Result<ProbeAnswer, Failed> {
+    async fn probe(&self, trace: &Trace) -> Result<MemberState, Failed> {
         let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = http::Uri::from_static("/readyz");
         let (parts, body) = self.exchange(request, MAX_PROBLEM_BYTES, trace).await?;
         let answer =
             Answer { status: parts.status, headers: &parts.headers, body, now: self.identity.clock().now() };
-        let state = match parts.status {
+        match parts.status {
             // Many a server that is no member answers every path with 200, or with 503.
-            status if !answer.is_of_member() => return Err(not_a_member(status)),
-            StatusCode::OK => MemberState::Ready,
-            StatusCode::SERVICE_UNAVAILABLE => MemberState::Starting,
-            status => return Err(not_a_member(status)),
-        };
-        Ok(ProbeAnswer { state, ring_id: None, incarnation: None })
+            status if !answer.is_of_member() => Err(not_a_member(status)),
+            StatusCode::OK => Ok(MemberState::Ready),
+            StatusCode::SERVICE_UNAVAILABLE => Ok(MemberState::Starting),
+            status => Err(not_a_member(status)),
+        }
     }
 
     fn request(&self, path: &str, operation: &Operation) -> Result<http::Request<Bytes>, Failed> {
@@ -228,6 +240,22 @@ impl PlainHttp {
             self.idle.lock().push(sender);
         }
         Ok((parts, body.to_bytes()))
+    }
+}
+
+/// What a member that knows no heartbeats would say to `ours`: it agrees with everything, and holds nobody up.
+const fn heartbeat(state: MemberState, ours: &Heartbeat) -> Heartbeat {
+    Heartbeat {
+        acts: true,
+        incarnation: Incarnation::new(0),
+        state,
+        ring: ours.ring,
+        target: ours.target,
+        prepared: true,
+        knows: Some(ours.incarnation),
+        sees: Standing::Online,
+        damages: 0,
+        handed: true,
     }
 }
 

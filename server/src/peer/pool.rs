@@ -18,12 +18,12 @@ use tokio::task::AbortHandle;
 use super::connect::Connect;
 use super::connection::{Connection, Lost, Trace};
 use super::dial::{DialError, Dialled, dial};
-use super::message;
+use super::network::{Ask, Copied, Executed, Network, Passage, Told};
 use super::outbox::Fate;
 use super::plain_http::{Failed, PlainHttp};
 use super::reply::Reply;
-use super::{Identity, ProbeAnswer};
-use crate::object::{Operation, Outcome, Refusal};
+use super::{Identity, ask, message, told};
+use crate::object::{Operation, Refusal};
 use crate::security::refusals::Refusals;
 
 /// How long one attempt to open a stream may take, whoever waits for it.
@@ -91,21 +91,17 @@ impl Peers {
         Self { identity, connector, refusals, links: RwLock::default() }
     }
 
-    /// Has `member` carry out `operation`, and waits at most `timeout` for the answer. Dropping the future
-    /// withdraws the request.
-    ///
-    /// # Errors
-    /// [`PeerError`] when there is no answer; it says whether the operation may have been executed.
-    pub async fn execute(
+    async fn execute_at(
         &self,
         member: &MemberAddress,
         key: &Key<'_>,
         operation: &Operation,
+        passage: Passage,
         timeout: Duration,
-    ) -> Result<Result<Outcome, Refusal>, PeerError> {
+    ) -> Result<Executed, PeerError> {
         if !message::is_encodable(operation) {
             // More tags than any real client sends; refusing changes nothing, guessing might.
-            return Ok(Err(Refusal::PreconditionFailed));
+            return Ok(Executed::Done(Err(Refusal::PreconditionFailed)));
         }
         let trace = Trace::default();
         let link = self.link(member);
@@ -114,40 +110,31 @@ impl Peers {
             async move {
                 match &*transport {
                     Transport::Stream(connection) => {
-                        execute_on(connection, key, operation, timeout, trace).await
+                        execute_on(connection, key, operation, passage, timeout, trace).await
                     }
-                    Transport::PlainHttp(http) => Ok(http.execute(key, operation, trace).await?),
+                    Transport::PlainHttp(http) => Ok(http.execute(key, operation, passage, trace).await?),
                 }
             }
         });
         finish(member, timeout, &trace, tokio::time::timeout(timeout, work).await)
     }
 
-    /// Asks `member` how it is, and waits at most `timeout` for the answer.
-    ///
-    /// # Errors
-    /// [`PeerError`] when there is no answer.
-    pub async fn probe(&self, member: &MemberAddress, timeout: Duration) -> Result<ProbeAnswer, PeerError> {
+    async fn ask_at(&self, member: &MemberAddress, ask: &Ask, timeout: Duration) -> Result<Told, PeerError> {
+        if !ask::is_encodable(ask) {
+            return Err(PeerError::NotSent(format!("member {member}: more is asked at once than may be")));
+        }
         let trace = Trace::default();
         let link = self.link(member);
         let work = self.with_transport(&link, |transport| {
             let trace = &trace;
             async move {
                 match &*transport {
-                    Transport::Stream(connection) => Ok(connection.probe(trace).await?),
-                    Transport::PlainHttp(http) => Ok(http.probe(trace).await?),
+                    Transport::Stream(connection) => ask_on(connection, ask, timeout, trace).await,
+                    Transport::PlainHttp(http) => Ok(http.ask(ask, trace).await?),
                 }
             }
         });
         finish(member, timeout, &trace, tokio::time::timeout(timeout, work).await)
-    }
-
-    /// Drops what leads to `member`; everything under way to it fails now. The next request opens a new stream.
-    pub fn disconnect(&self, member: &MemberAddress) {
-        let link = self.links.read().get(member).cloned();
-        if let Some(link) = link {
-            link.disconnect("it was found damaged");
-        }
     }
 
     /// Whether there is an open stream, or a plain HTTP way, to `member` now.
@@ -159,17 +146,6 @@ impl Peers {
     #[cfg(test)]
     pub(super) fn is_connecting(&self, member: &MemberAddress) -> bool {
         self.links.read().get(member).is_some_and(|link| link.dialling.lock().attempt.is_some())
-    }
-
-    /// After a reload: forgets every member that `is_member` does not know.
-    pub fn retain(&self, is_member: impl Fn(&MemberAddress) -> bool) {
-        self.links.write().retain(|member, link| {
-            let stays = is_member(member);
-            if !stays {
-                link.disconnect("it is no longer a member");
-            }
-            stays
-        });
     }
 
     fn link(&self, member: &MemberAddress) -> Arc<Link> {
@@ -257,6 +233,46 @@ impl Peers {
     }
 }
 
+impl Network for Peers {
+    fn execute<'a>(
+        &'a self,
+        to: &'a MemberAddress,
+        key: &'a Key<'_>,
+        operation: &'a Operation,
+        passage: Passage,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Executed, PeerError>> {
+        Box::pin(self.execute_at(to, key, operation, passage, timeout))
+    }
+
+    fn ask<'a>(
+        &'a self,
+        to: &'a MemberAddress,
+        ask: Ask,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Told, PeerError>> {
+        Box::pin(async move { self.ask_at(to, &ask, timeout).await })
+    }
+
+    /// The next request opens a new stream.
+    fn disconnect(&self, member: &MemberAddress) {
+        let link = self.links.read().get(member).cloned();
+        if let Some(link) = link {
+            link.disconnect("it was found damaged");
+        }
+    }
+
+    fn set_members(&self, members: &[MemberAddress]) {
+        self.links.write().retain(|member, link| {
+            let stays = members.contains(member);
+            if !stays {
+                link.disconnect("it is no longer a member");
+            }
+            stays
+        });
+    }
+}
+
 /// Members are asked again and again; the reason is told once in a while.
 fn log_refusal(
     refusals: &Refusals<MemberAddress>,
@@ -322,18 +338,46 @@ async fn execute_on(
     connection: &Connection,
     key: &Key<'_>,
     operation: &Operation,
+    passage: Passage,
     time_left: Duration,
     trace: &Trace,
-) -> Result<Result<Outcome, Refusal>, Failure> {
+) -> Result<Executed, Failure> {
     let limit = connection.max_object_bytes();
     if message::value_of(operation).is_some_and(|(value, _)| value.len() > limit) {
-        return Ok(Err(Refusal::TooLarge { limit }));
+        return Ok(Executed::Done(Err(Refusal::TooLarge { limit })));
     }
-    match connection.execute(key, operation, time_left, trace).await? {
-        Reply::Done(result) => Ok(result),
-        Reply::Stale => Err(Failure { fate: Fate::Unsent, cause: "it was too busy to begin in time".into() }),
-        Reply::Failed => Err(Failure { fate: Fate::Sent, cause: "it failed while executing".into() }),
+    match connection.execute(key, operation, passage, time_left, trace).await? {
+        Reply::Done(result) => Ok(Executed::Done(result)),
+        Reply::NotOwner => Ok(Executed::NotOwner),
+        other => Err(no_answer(&other)),
     }
+}
+
+async fn ask_on(
+    connection: &Connection,
+    ask: &Ask,
+    time_left: Duration,
+    trace: &Trace,
+) -> Result<Told, Failure> {
+    if ask::object_bytes(ask) > connection.max_object_bytes() {
+        return Ok(Told::Copied(Copied::Full));
+    }
+    match connection.ask(ask, time_left, trace).await? {
+        Reply::Told(told) if told::answers(&told, ask) => Ok(told),
+        other => Err(no_answer(&other)),
+    }
+}
+
+/// What it means that a request was answered with `reply`, which tells nothing of what was asked.
+fn no_answer(reply: &Reply) -> Failure {
+    let (fate, cause) = match reply {
+        Reply::Stale => (Fate::Unsent, "it was too busy to begin in time"),
+        Reply::Failed => (Fate::Sent, "it failed while executing"),
+        Reply::Done(_) | Reply::NotOwner | Reply::Told(_) => {
+            (Fate::Sent, "it answered a request with the answer to another kind")
+        }
+    };
+    Failure { fate, cause: cause.into() }
 }
 
 fn finish<T>(

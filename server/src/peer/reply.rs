@@ -1,4 +1,4 @@
-//! What comes back for a request, as bytes: an outcome, a refusal, or that it was never begun.
+//! What comes back for a request, as bytes: an outcome, a refusal, what was told, or that it was never begun.
 //!
 //! Pure functions, as in `message`. Expiries travel as milliseconds left.
 
@@ -7,10 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use ringhold_ring::{Timestamp, Version};
 
-use super::frame::{Fields, INLINE_BYTES, Violation, cut};
-use super::message::{
-    BODY_FOLLOWS, Body, put_content_type, put_short, put_value, take_content_type, take_value,
-};
+use super::frame::{Fields, Kind, Violation, cut};
+use super::message::{Body, put_content_type, put_short, put_value, take_content_type, take_value};
+use super::network::Told;
+use super::{heartbeat, told};
 use crate::object::{Object, Outcome, Refusal};
 
 /// The longest text of a refusal, in bytes; longer ones are cut.
@@ -35,23 +35,43 @@ const TOO_FEW_COPIES: u8 = 0x88;
 const NO_MAJORITY: u8 = 0x89;
 const STALE: u8 = 0xc0;
 const FAILED: u8 = 0xc1;
+const NOT_OWNER: u8 = 0xc2;
 
 const HAS_EXPIRY: u8 = 1;
 
-/// What a member answers to a request.
+/// What a member answers to a request, or when it is asked something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It was carried out or refused.
+    /// The operation was carried out or refused.
     Done(Result<Outcome, Refusal>),
+    /// The operation is for another member to execute; nothing has changed.
+    NotOwner,
+    /// The answer to an [`super::network::Ask`].
+    Told(Told),
     /// Its time was over before it was begun; nothing has changed.
     Stale,
     /// The member gave up in the middle; what has changed is unknown.
     Failed,
 }
 
-/// Appends the payload of an `ANSWER`. A value over [`INLINE_BYTES`] is left out, announced and returned.
+/// Which frame carries it.
+#[must_use]
+pub const fn kind(reply: &Reply) -> Kind {
+    match reply {
+        Reply::Told(Told::Heartbeat(_)) => Kind::ProbeAnswer,
+        Reply::Done(_) | Reply::NotOwner | Reply::Told(_) | Reply::Stale | Reply::Failed => Kind::Answer,
+    }
+}
+
+/// Appends the payload of the frame that [`kind`] names. A value too large for it is left out, announced and returned.
 pub fn encode(to: &mut Vec<u8>, reply: &Reply, now: Timestamp) -> Option<Bytes> {
     let result = match reply {
+        Reply::Told(Told::Heartbeat(heartbeat)) => {
+            heartbeat::encode(to, heartbeat);
+            return None;
+        }
+        Reply::Told(told) => return told::encode(to, told, now),
+        Reply::NotOwner => return put_code(to, NOT_OWNER),
         Reply::Stale => return put_code(to, STALE),
         Reply::Failed => return put_code(to, FAILED),
         Reply::Done(result) => result,
@@ -81,7 +101,7 @@ pub fn encode(to: &mut Vec<u8>, reply: &Reply, now: Timestamp) -> Option<Bytes> 
     }
 }
 
-/// The inverse of [`encode`]; values over `max_value_bytes` are refused.
+/// The inverse of [`encode`] for an `ANSWER`; values over `max_value_bytes` are refused.
 ///
 /// # Errors
 /// [`Violation`] for anything that [`encode`] does not write.
@@ -93,7 +113,12 @@ pub fn decode(payload: &[u8], max_value_bytes: usize, now: Timestamp) -> Result<
         body = whereabouts;
         Ok::<_, Violation>(object)
     };
-    let result = match fields.u8()? {
+    let code = fields.u8()?;
+    if let Some((told, body)) = told::decode(code, &mut fields, max_value_bytes, now)? {
+        return fields.end().map(|()| (Reply::Told(told), body));
+    }
+    let result = match code {
+        NOT_OWNER => return fields.end().map(|()| (Reply::NotOwner, Body::Here)),
         STALE => return fields.end().map(|()| (Reply::Stale, Body::Here)),
         FAILED => return fields.end().map(|()| (Reply::Failed, Body::Here)),
         FOUND => Ok(Outcome::Found(object(&mut fields)?)),
@@ -125,7 +150,7 @@ pub fn decode(payload: &[u8], max_value_bytes: usize, now: Timestamp) -> Result<
     Ok((Reply::Done(result), body))
 }
 
-/// How large the value of a reply is.
+/// How large the value of an object in a reply is.
 #[must_use]
 pub fn value_bytes(reply: &Reply) -> usize {
     match reply {
@@ -137,15 +162,20 @@ pub fn value_bytes(reply: &Reply) -> usize {
 }
 
 /// The reply with the bytes that were still to come.
-#[must_use]
-pub fn with_value(mut reply: Reply, bytes: Bytes) -> Reply {
+///
+/// # Errors
+/// [`Violation`] when they are not what was announced.
+pub fn with_value(mut reply: Reply, bytes: Bytes) -> Result<Reply, Violation> {
+    if let Reply::Told(told) = reply {
+        return Ok(Reply::Told(told::with_value(told, bytes)?));
+    }
     if let Reply::Done(Ok(
         Outcome::Found(object) | Outcome::NotModified(object) | Outcome::Patched { object, .. },
     )) = &mut reply
     {
         object.value = bytes;
     }
-    reply
+    Ok(reply)
 }
 
 fn put_code(to: &mut Vec<u8>, code: u8) -> Option<Bytes> {
@@ -186,9 +216,8 @@ fn put_version(to: &mut Vec<u8>, code: u8, version: Version) -> Option<Bytes> {
     None
 }
 
-fn put_object(to: &mut Vec<u8>, code: u8, object: &Object, now: Timestamp) -> Option<Bytes> {
-    let mut flags = if object.expires_at.is_some() { HAS_EXPIRY } else { 0 };
-    flags |= if object.value.len() > INLINE_BYTES { BODY_FOLLOWS } else { 0 };
+pub(super) fn put_object(to: &mut Vec<u8>, code: u8, object: &Object, now: Timestamp) -> Option<Bytes> {
+    let flags = if object.expires_at.is_some() { HAS_EXPIRY } else { 0 };
     to.extend_from_slice(&[code, flags]);
     to.extend_from_slice(&object.version.to_bytes());
     if let Some(at) = object.expires_at {
@@ -198,9 +227,13 @@ fn put_object(to: &mut Vec<u8>, code: u8, object: &Object, now: Timestamp) -> Op
     put_value(to, &object.value)
 }
 
-fn take_object(fields: &mut Fields<'_>, limit: usize, now: Timestamp) -> Result<(Object, Body), Violation> {
+pub(super) fn take_object(
+    fields: &mut Fields<'_>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<(Object, Body), Violation> {
     let flags = fields.u8()?;
-    if flags & !(HAS_EXPIRY | BODY_FOLLOWS) != 0 {
+    if flags & !HAS_EXPIRY != 0 {
         return Err(Violation::Malformed("ANSWER flags"));
     }
     let version = Version::from_bytes(fields.array()?);
@@ -209,6 +242,6 @@ fn take_object(fields: &mut Fields<'_>, limit: usize, now: Timestamp) -> Result<
         _ => Some(now + Duration::from_millis(fields.u64()?)),
     };
     let content_type = take_content_type(fields)?;
-    let (value, body) = take_value(fields, flags & BODY_FOLLOWS != 0, limit)?;
+    let (value, body) = take_value(fields, limit)?;
     Ok((Object { value, content_type, version, expires_at }, body))
 }

@@ -1,35 +1,32 @@
-//! The answering end of a stream: carries requests out and sends what came of them.
+//! The answering end of a stream: reads what is asked and has it carried out; `answers` sends what came of it.
 //!
-//! Most operations are complete when they are first polled, so each is polled once where it was read; only one
-//! that has to wait gets a task. The answers of one read leave in one write. Invariant: what a stream may hold
-//! (requests in progress, values being put together, bytes waiting to be written) is bounded, whoever asks.
+//! The answers of one read leave in one write. Invariant: what a stream may hold (requests in progress, values being
+//! put together, bytes waiting to be written) is bounded, whoever asks.
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use hashbrown::HashMap;
-use ringhold_ring::{Key, MemberAddress, RingId, Timestamp};
+use ringhold_ring::{MemberAddress, Timestamp};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
+use super::answers::{Answers, Asked};
+use super::ask::AskHead;
 use super::body::{Assembly, Progress};
 use super::channel::Channel;
 use super::connection::{FAREWELL_TIMEOUT, READ_BYTES, put_credit};
 use super::frame::{self, Frame, Kind, Violation};
 use super::handshake::{self, Agreed, CloseCode, HandshakeError};
-use super::hello::{Hello, MAX_REQUESTS};
 use super::macs::{FrameReader, FrameWriter};
 use super::message::{self, Body, RequestHead};
-use super::outbox::{Outbox, SMALL_LIMIT};
-use super::reply::{self, Reply};
-use super::{Identity, MemberState};
-use crate::object::{Operation, Outcome, Refusal};
+use super::network::{Ask, Handler};
+use super::outbox::Outbox;
+use super::reply::Reply;
+use super::{Identity, ask, heartbeat};
 use crate::telemetry::Gate;
 
 /// How long the other side may take for its part of the handshake.
@@ -41,29 +38,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long the other side may take to end the stream after `GOAWAY`.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a heartbeat may take to be answered: no member waits longer for one.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(60);
+
 static OTHER_RING: Gate = Gate::new();
-
-/// What a stream leads to.
-pub trait Handler: Send + Sync + 'static {
-    /// Carries a member's request out, here. A read may be dropped when its time is over; a write runs to its end.
-    fn execute(&self, request: Request) -> impl Future<Output = Result<Outcome, Refusal>> + Send;
-
-    /// How this member is.
-    fn state(&self) -> MemberState;
-}
-
-/// What a member asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The key.
-    pub key: Key<'static>,
-    /// What to do with it.
-    pub operation: Operation,
-    /// How long the member waits for the answer.
-    pub time_left: Duration,
-    /// The ring as the member knows it.
-    pub ring_id: RingId,
-}
 
 /// Why a stream ended before its time.
 #[derive(Debug, thiserror::Error)]
@@ -151,8 +129,8 @@ where
     let Some(_place) = admit() else { return Err(ServeError::TooMany { member }) };
     let (sealer, opener) = macs.unzip();
     let outbox = Outbox::new(remote.assembly_bytes, FrameWriter::new(sealer));
-    let answers = Answers { outbox, remote, identity, executing: AtomicUsize::new(0) };
-    let serving = Serving { handler, answers: Arc::new(answers), heard: AtomicU64::new(0) };
+    let answers = Arc::new(Answers::new(handler, outbox, remote, identity));
+    let serving = Serving { answers, heard: AtomicU64::new(0) };
     let (reader, writer) = tokio::io::split(stream);
     let result = serving.run(reader, writer, buffer, FrameReader::new(opener), &shutdown).await;
     serving.answers.outbox.close();
@@ -160,18 +138,9 @@ where
 }
 
 struct Serving<H> {
-    handler: Arc<H>,
-    answers: Arc<Answers>,
+    answers: Arc<Answers<H>>,
     /// Counts reads, for the idle limit.
     heard: AtomicU64,
-}
-
-/// Where answers go; shared with the tasks of operations that have to wait.
-struct Answers {
-    outbox: Outbox,
-    remote: Hello,
-    identity: Arc<Identity>,
-    executing: AtomicUsize,
 }
 
 /// Values of requests that are being put together.
@@ -182,7 +151,7 @@ struct Partial {
 }
 
 struct PartialRequest {
-    request: Request,
+    asked: Asked,
     assembly: Assembly,
     stale_at: Timestamp,
 }
@@ -283,11 +252,12 @@ impl<H: Handler> Serving<H> {
         let mut partial = Partial::default();
         loop {
             while let Some((frame, length)) = frames.first(buffer)? {
+                let kind = frame.kind;
+                if !self.answers.has_room(kind) {
+                    self.answers.outbox.wait_until(|| self.answers.has_room(kind)).await;
+                }
                 self.take(frame, &mut partial)?;
                 buffer.advance(length);
-                if !self.answers.has_room() {
-                    self.answers.outbox.wait_until(|| self.answers.has_room()).await;
-                }
             }
             buffer.reserve(READ_BYTES);
             if reader.read_buf(buffer).await? == 0 {
@@ -302,13 +272,10 @@ impl<H: Handler> Serving<H> {
         match kind {
             Kind::Request => self.take_request(id, payload, partial)?,
             Kind::Body => self.take_piece(id, payload, partial)?,
+            Kind::Ask => self.take_ask(id, payload, partial)?,
             Kind::Probe => {
-                message::decode_probe(payload)?;
-                let (state, identity) = (self.handler.state(), &self.answers.identity);
-                let _ = self.answers.outbox.put(Kind::ProbeAnswer, id, |to| {
-                    message::encode_probe_answer(to, state, identity.ring_id(), identity.incarnation());
-                    None
-                });
+                let asked = Asked::Answer(Ask::Heartbeat(heartbeat::decode(payload)?));
+                self.answers.begin(id, asked, HEARTBEAT_TIMEOUT);
             }
             Kind::Cancel => {
                 partial.remove(id);
@@ -330,23 +297,42 @@ impl<H: Handler> Serving<H> {
     }
 
     fn take_request(&self, id: u64, payload: &[u8], partial: &mut Partial) -> Result<(), Violation> {
+        let limit = self.answers.identity.max_object_bytes();
+        let RequestHead { key, operation, body, time_left, passage } =
+            message::decode_request(payload, limit)?;
+        let asked = Asked::Execute { key: key.into_owned(), operation, passage };
+        self.take_asked(id, asked, body, time_left, partial)
+    }
+
+    fn take_ask(&self, id: u64, payload: &[u8], partial: &mut Partial) -> Result<(), Violation> {
         let identity = &self.answers.identity;
-        let RequestHead { key, operation, body, time_left, ring_id } =
-            message::decode_request(payload, identity.max_object_bytes())?;
+        let AskHead { ask, body, time_left } =
+            ask::decode(payload, identity.max_object_bytes(), identity.clock().now())?;
+        self.take_asked(id, Asked::Answer(ask), body, time_left, partial)
+    }
+
+    fn take_asked(
+        &self,
+        id: u64,
+        asked: Asked,
+        body: Body,
+        time_left: Duration,
+        partial: &mut Partial,
+    ) -> Result<(), Violation> {
         if id == 0 || partial.requests.contains_key(&id) {
-            return Err(Violation::Unexpected("REQUEST with the id of another"));
+            return Err(Violation::Unexpected("request with the id of another"));
         }
-        let request = Request { key: key.into_owned(), operation, time_left, ring_id };
         let Body::Follows(length) = body else {
-            self.execute(id, request);
+            self.answers.begin(id, asked, time_left);
             return Ok(());
         };
+        let identity = &self.answers.identity;
         if partial.assembling + length > identity.assembly_bytes() {
             return Err(Violation::OverLimit("values under way"));
         }
         partial.assembling += length;
         let stale_at = identity.clock().now() + time_left;
-        partial.requests.insert(id, PartialRequest { request, assembly: Assembly::new(length), stale_at });
+        partial.requests.insert(id, PartialRequest { asked, assembly: Assembly::new(length), stale_at });
         Ok(())
     }
 
@@ -358,7 +344,7 @@ impl<H: Handler> Serving<H> {
             Progress::Waiting => {}
             Progress::Grant(bytes) => put_credit(&self.answers.outbox, id, bytes),
             Progress::Complete => {
-                let Some(PartialRequest { mut request, assembly, stale_at }) = partial.remove(id) else {
+                let Some(PartialRequest { asked, assembly, stale_at }) = partial.remove(id) else {
                     return Ok(());
                 };
                 let now = self.answers.identity.clock().now();
@@ -366,38 +352,11 @@ impl<H: Handler> Serving<H> {
                     self.answers.send(id, Reply::Stale);
                     return Ok(());
                 }
-                request.time_left = stale_at.since(now);
-                request.operation = message::with_value(request.operation, assembly.into_bytes());
-                self.execute(id, request);
+                let asked = asked.with_value(assembly.into_bytes())?;
+                self.answers.begin(id, asked, stale_at.since(now));
             }
         }
         Ok(())
-    }
-
-    /// Polls the operation once; what is not done then goes on in a task of its own.
-    fn execute(&self, id: u64, request: Request) {
-        let handler = Arc::clone(&self.handler);
-        let is_read = matches!(request.operation, Operation::Get { .. });
-        let time_left = request.time_left;
-        let mut operation: Pin<Box<dyn Future<Output = _> + Send>> =
-            Box::pin(async move { handler.execute(request).await });
-        // Outside the cooperative budget: an exhausted one would make every further operation of this read a task.
-        let first = {
-            let mut polled = tokio::task::coop::unconstrained(operation.as_mut());
-            Pin::new(&mut polled).poll(&mut Context::from_waker(std::task::Waker::noop()))
-        };
-        if let Poll::Ready(result) = first {
-            return self.answers.send(id, Reply::Done(result));
-        }
-        let unanswered = Unanswered::new(Arc::clone(&self.answers), id);
-        tokio::spawn(async move {
-            let reply = if is_read {
-                tokio::time::timeout(time_left, operation).await.map_or(Reply::Stale, Reply::Done)
-            } else {
-                Reply::Done(operation.await)
-            };
-            unanswered.answer(reply);
-        });
     }
 }
 
@@ -406,56 +365,5 @@ impl Partial {
         let removed = self.requests.remove(&id)?;
         self.assembling -= removed.assembly.length();
         Some(removed)
-    }
-}
-
-impl Answers {
-    fn in_progress(&self) -> usize {
-        self.executing.load(Ordering::Acquire) + self.outbox.load().values
-    }
-
-    /// Whether one more request may be begun.
-    fn has_room(&self) -> bool {
-        let load = self.outbox.load();
-        let in_progress = self.executing.load(Ordering::Acquire) + load.values;
-        in_progress < MAX_REQUESTS as usize && load.small_bytes < SMALL_LIMIT
-    }
-
-    fn send(&self, id: u64, reply: Reply) {
-        let limit = self.remote.assembly_bytes;
-        let reply = if reply::value_bytes(&reply) > limit {
-            Reply::Done(Err(Refusal::TooLarge { limit }))
-        } else {
-            reply
-        };
-        let now = self.identity.clock().now();
-        // When the stream has ended meanwhile, nobody waits for the answer.
-        let _ = self.outbox.put(Kind::Answer, id, |payload| reply::encode(payload, &reply, now));
-    }
-}
-
-/// An operation with a task of its own. A task that dies in the middle answers that it failed.
-struct Unanswered {
-    answers: Arc<Answers>,
-    id: u64,
-    reply: Reply,
-}
-
-impl Unanswered {
-    fn new(answers: Arc<Answers>, id: u64) -> Self {
-        answers.executing.fetch_add(1, Ordering::AcqRel);
-        Self { answers, id, reply: Reply::Failed }
-    }
-
-    fn answer(mut self, reply: Reply) {
-        self.reply = reply;
-    }
-}
-
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        self.answers.send(self.id, std::mem::replace(&mut self.reply, Reply::Failed));
-        self.answers.executing.fetch_sub(1, Ordering::AcqRel);
-        self.answers.outbox.nudge();
     }
 }

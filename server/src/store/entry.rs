@@ -1,10 +1,12 @@
-//! What is kept about an object besides its key and value, in 40 bytes.
+//! What is kept about an object besides its key and value, in 40 bytes; of a tombstone there is nothing else.
 //!
 //! An entry never moves on its own: whoever moves it repairs the lists that it is linked into.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ringhold_ring::{Timestamp, Version};
+
+use super::media::Media;
 
 /// Where an entry is, within its shard: the page, and the place in the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +155,19 @@ impl Heat {
     }
 }
 
+/// What an entry is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Object,
+    Tombstone,
+}
+
+impl Kind {
+    pub(super) const fn of(media: u8) -> Self {
+        if media == Media::TOMBSTONE { Self::Tombstone } else { Self::Object }
+    }
+}
+
 /// What is kept about an object besides its bytes.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -162,7 +177,7 @@ pub(super) struct Entry {
     pub(super) key_bytes: u16,
     /// Length of the value, when it lies in the same page.
     pub(super) value_bytes: u16,
-    /// The content type, as [`super::media::Media`] knows it.
+    /// The content type, as [`Media`] knows it.
     pub(super) media: u8,
     pub(super) heat: Heat,
     /// Neighbours among those that expire at about the same time.
@@ -184,6 +199,10 @@ impl Entry {
             timer: Links::NONE,
             queue: Links::NONE,
         }
+    }
+
+    pub(super) const fn kind(&self) -> Kind {
+        Kind::of(self.media)
     }
 
     pub(super) const fn version(&self) -> Version {

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Usage;
+use super::entry::Kind;
 
 /// The counts. Each is exact; read together while writes go on, they may be from different moments.
 #[derive(Debug)]
@@ -12,11 +13,13 @@ pub(super) struct Ledger {
     max_bytes: u64,
     bytes: AtomicU64,
     objects: AtomicU64,
+    tombstones: AtomicU64,
     evicted: AtomicU64,
     expired: AtomicU64,
+    refused: AtomicU64,
 }
 
-/// Why an object went, as far as anybody counts it.
+/// Why an entry went, as far as anybody counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gone {
     Removed,
@@ -30,8 +33,10 @@ impl Ledger {
             max_bytes,
             bytes: AtomicU64::new(0),
             objects: AtomicU64::new(0),
+            tombstones: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
             expired: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         }
     }
 
@@ -56,29 +61,42 @@ impl Ledger {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// One object more; its bytes were reserved.
-    pub(super) fn came(&self) {
-        self.objects.fetch_add(1, Ordering::Relaxed);
+    /// One entry more; its bytes were reserved.
+    pub(super) fn came(&self, kind: Kind) {
+        self.count(kind).fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One object less, and its bytes.
-    pub(super) fn went(&self, bytes: u64, gone: Gone) {
-        self.release(bytes);
-        self.objects.fetch_sub(1, Ordering::Relaxed);
-        match gone {
-            Gone::Removed => {}
-            Gone::Evicted => drop(self.evicted.fetch_add(1, Ordering::Relaxed)),
-            Gone::Expired => drop(self.expired.fetch_add(1, Ordering::Relaxed)),
+    /// One entry less. Its bytes are released by themselves, for others may take over some of them.
+    pub(super) fn went(&self, kind: Kind, gone: Gone) {
+        self.count(kind).fetch_sub(1, Ordering::Relaxed);
+        match (gone, kind) {
+            (Gone::Removed, _) | (Gone::Expired, Kind::Tombstone) => {}
+            (Gone::Evicted, _) => drop(self.evicted.fetch_add(1, Ordering::Relaxed)),
+            (Gone::Expired, Kind::Object) => drop(self.expired.fetch_add(1, Ordering::Relaxed)),
         }
+    }
+
+    const fn count(&self, kind: Kind) -> &AtomicU64 {
+        match kind {
+            Kind::Object => &self.objects,
+            Kind::Tombstone => &self.tombstones,
+        }
+    }
+
+    /// There was no room for an object, and none could be made.
+    pub(super) fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn usage(&self) -> Usage {
         Usage {
             objects: self.objects.load(Ordering::Relaxed),
+            tombstones: self.tombstones.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             max_bytes: self.max_bytes,
             evicted: self.evicted.load(Ordering::Relaxed),
             expired: self.expired.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
         }
     }
 }

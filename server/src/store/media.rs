@@ -24,6 +24,8 @@ impl Default for Media {
 impl Media {
     /// The number of a type that is stored, with its length before it, ahead of its object's key.
     pub(super) const INLINE: u8 = u8::MAX;
+    /// No type: what is stored is a tombstone.
+    pub(super) const TOMBSTONE: u8 = u8::MAX - 1;
 
     /// The number of `content_type`, which is learnt if there is room.
     pub(super) fn number(&self, content_type: &ContentType) -> u8 {
@@ -55,4 +57,6 @@ impl Media {
     }
 }
 
+const _: () =
+    assert!(FIRST_LEARNT as usize + LEARNT <= Media::TOMBSTONE as usize, "every number has one meaning");
 const _: () = assert!(ContentType::MAX_BYTES <= u8::MAX as usize, "one byte counts an inline type");

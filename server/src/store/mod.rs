@@ -1,9 +1,11 @@
-//! Objects in memory: sharded, accounted in bytes, expiring without scans, evicting when full.
+//! Objects in memory, and tombstones of those that were: sharded, accounted in bytes, expiring without scans,
+//! evicting when full.
 //!
-//! The store knows no network and takes no decisions about versions: the owner does. Its locks are short and
-//! never held across an await. The major parts:
+//! Invariant: of two records of a key, the one with the higher version wins, in whatever order they come. The store
+//! knows no network and makes no versions: the owner does. Its locks are short and never held across an await. A
+//! tombstone is an entry like any other, of a reserved content type and without a value. The major parts:
 //!
-//! - `shard`: the objects of one lock, and all that changes together;
+//! - `shard`: the entries of one lock, and all that changes together;
 //! - `cells`: where their bytes are, in pages of equal cells; `parts`: the bytes, and what they count for;
 //! - `wheel`: what expires when; `eviction`, `ghosts`: what goes when room is needed;
 //! - `ledger`: what all shards hold together, never more than `store.max_bytes`.
@@ -22,15 +24,17 @@ mod wheel;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use foldhash::quality::RandomState;
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
 use parking_lot::{RwLock, RwLockWriteGuard};
 use ringhold_config::Store as Settings;
 use ringhold_ring::{Key, Version};
 
 use crate::clock::Clock;
-use crate::object::Object;
+use crate::object::{Object, Record};
 use entry::Expiry;
 use ledger::Ledger;
 use media::Media;
@@ -44,31 +48,44 @@ pub const COPIED_BYTES: usize = 4096;
 const SHARDS_PER_THREAD: usize = 32;
 /// The most shards, whatever the machine.
 const MAX_SHARDS: usize = 1024;
+/// The shards of a seeded store, on any machine.
+const SEEDED_SHARDS: usize = 4;
 /// A shard is worth its cost from so many bytes on.
 const MIN_SHARD_BYTES: u64 = 1 << 20;
-/// How often a put tries to make room, against other puts that take it, before it gives up.
+/// How often a write tries to make room, against other writes that take it, before it gives up.
 const MAX_ROUNDS: usize = 1000;
 
 /// What a node holds.
 #[derive(Debug)]
 pub struct Store {
     shards: Box<[RwLock<Shard>]>,
-    hasher: RandomState,
+    hasher: SeedableRandomState,
     ledger: Arc<Ledger>,
     media: Media,
     clock: Clock,
 }
 
-/// What a [`Store::put`] did.
+/// What a [`Store::apply`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Put {
-    /// Nothing was there.
+pub enum Applied {
+    /// The record is there now; no object that could be read was.
     Created,
-    /// An older object was there.
+    /// The record is there now, in place of an older object.
     Replaced,
+    /// Nothing: a record of this version is there, which is as new or newer.
+    Stale(Version),
 }
 
-/// The object does not fit, and nothing may be evicted for it.
+/// What may be done to make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Other entries may be evicted.
+    Evict,
+    /// Nothing: what does not fit as things are is refused.
+    Spare,
+}
+
+/// The record does not fit, and no room may be made for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store is full")]
 pub struct Full;
@@ -78,14 +95,18 @@ pub struct Full;
 pub struct Usage {
     /// Objects held, those included whose time is over but which [`Store::expire`] has not come to.
     pub objects: u64,
-    /// Bytes held: keys, values and overhead.
+    /// Tombstones held.
+    pub tombstones: u64,
+    /// Bytes held, by both: keys, values and overhead.
     pub bytes: u64,
     /// `store.max_bytes`
     pub max_bytes: u64,
-    /// Objects dropped to make room.
+    /// Objects and tombstones dropped to make room.
     pub evicted: u64,
     /// Objects dropped because their time was over.
     pub expired: u64,
+    /// Objects for which there was no room.
+    pub refused: u64,
 }
 
 /// How far a [`Store::scan`] has come; the default is the beginning.
@@ -100,12 +121,23 @@ impl Store {
     /// An empty store.
     #[must_use]
     pub fn new(settings: &Settings, clock: Clock) -> Self {
-        // Random per process: nobody outside can make keys that collide.
-        let hasher = RandomState::default();
+        // Random: nobody outside can make keys that collide.
+        Self::build(settings, clock, SeedableRandomState::random(), shard_count(settings.max_bytes))
+    }
+
+    /// An empty store for a simulation: with the same seed, the same calls have the same effects everywhere.
+    #[must_use]
+    pub fn seeded(settings: &Settings, clock: Clock, seed: u64) -> Self {
+        let hasher = SeedableRandomState::with_seed(seed, SharedSeed::global_fixed());
+        Self::build(settings, clock, hasher, SEEDED_SHARDS)
+    }
+
+    fn build(settings: &Settings, clock: Clock, hasher: SeedableRandomState, shards: usize) -> Self {
+        debug_assert!(shards.is_power_of_two());
         let ledger = Arc::new(Ledger::new(settings.max_bytes));
         let now = clock.now();
         let shard = |_| RwLock::new(Shard::new(hasher.clone(), Arc::clone(&ledger), now));
-        let shards = (0..shard_count(settings.max_bytes)).map(shard).collect();
+        let shards = (0..shards).map(shard).collect();
         Self { shards, hasher, ledger, media: Media::default(), clock }
     }
 
@@ -123,38 +155,72 @@ impl Store {
         shard.read().version(key, self.clock.now())
     }
 
-    /// Stores `object` under `key`, in place of whatever is there.
+    /// What is under `key`, object or tombstone, unless its time is over. It does not count as use of an object.
+    #[must_use]
+    pub fn record(&self, key: &Key<'_>) -> Option<Record> {
+        let (shard, key) = self.locate(key);
+        shard.read().record(key, self.clock.now(), &self.media)
+    }
+
+    /// The version that [`Store::apply`] compares with: of the object or tombstone under `key`, though its time be
+    /// over.
+    #[must_use]
+    pub fn newest(&self, key: &Key<'_>) -> Option<Version> {
+        let (shard, key) = self.locate(key);
+        shard.read().newest(key)
+    }
+
+    /// Stores `record` under `key`, unless what is there is as new or newer.
     ///
     /// # Errors
-    /// [`Full`] when there is no room and none can be made; the old object, if any, is still there.
-    pub fn put(&self, key: &Key<'_>, object: Object) -> Result<Put, Full> {
-        let media = self.media.number(&object.content_type);
-        let inline = (media == Media::INLINE).then(|| object.content_type.as_str());
-        let mut parts = Parts { media: inline, key: key.as_bytes(), value: &object.value };
-        if parts.cost() > self.ledger.max_bytes() {
-            return Err(Full);
-        }
+    /// [`Full`] when there is no room and none may be made; what could be read before still can.
+    pub fn apply(&self, key: &Key<'_>, record: Record, room: Room) -> Result<Applied, Full> {
+        self.apply_if_it_fits(key, record, room).inspect_err(|Full| self.ledger.refused())
+    }
+
+    fn apply_if_it_fits(&self, key: &Key<'_>, record: Record, room: Room) -> Result<Applied, Full> {
+        let nothing = Bytes::new();
+        let mut new = match &record {
+            Record::Object(object) => {
+                let media = self.media.number(&object.content_type);
+                let inline = (media == Media::INLINE).then(|| object.content_type.as_str());
+                New {
+                    parts: Parts { media: inline, key: key.as_bytes(), value: &object.value },
+                    media,
+                    version: object.version,
+                    expiry: Expiry::new(object.expires_at),
+                }
+            }
+            Record::Tombstone { version, expires_at } => New {
+                parts: Parts { media: None, key: key.as_bytes(), value: &nothing },
+                media: Media::TOMBSTONE,
+                version: *version,
+                expiry: Expiry::new(Some(*expires_at)),
+            },
+        };
         // A value in a page is copied there; any other small one here, before the lock is taken.
         let copy: Bytes;
-        if parts.class() == Class::LOOSE && object.value.len() <= COPIED_BYTES {
-            copy = Bytes::copy_from_slice(&object.value);
-            parts.value = &copy;
+        if new.parts.class() == Class::LOOSE && new.parts.value.len() <= COPIED_BYTES {
+            copy = Bytes::copy_from_slice(new.parts.value);
+            new.parts.value = &copy;
         }
-        let new = New { parts, media, version: object.version, expiry: Expiry::new(object.expires_at) };
-        let (shard, key) = self.locate(key);
+        let (shard, hashed) = self.locate(key);
+        if room == Room::Spare || new.parts.cost() > self.ledger.max_bytes() {
+            return shard.write().apply(hashed, &new, self.clock.now()).map_err(|_| Full);
+        }
         for _ in 0..MAX_ROUNDS {
-            match self.try_put(shard, key, &new) {
-                Ok(put) => return Ok(put),
-                Err(short) => self.make_room(key, short),
+            match self.try_apply(shard, hashed, &new) {
+                Ok(applied) => return Ok(applied),
+                Err(short) => self.make_room(hashed, short),
             }
         }
         Err(Full)
     }
 
-    /// Removes the object under `key`; says whether there was one.
-    pub fn remove(&self, key: &Key<'_>) -> bool {
+    /// Drops what is under `key`, leaving nothing, if it is of `version`; says whether it was.
+    pub fn remove_if(&self, key: &Key<'_>, version: Version) -> bool {
         let (shard, key) = self.locate(key);
-        shard.write().remove(key, self.clock.now())
+        shard.write().remove_if(key, version, self.clock.now())
     }
 
     /// How full it is.
@@ -165,20 +231,23 @@ impl Store {
 
     /// Drops what has expired, and gives idle memory back; the node calls it a few times a second.
     ///
+    /// With `keep`, an object leaves a tombstone of its version, which lives for so long; but not an object that is
+    /// over and dropped earlier, by a write that needs the room.
+    ///
     /// No lock is held for longer than some hundreds of objects take, but the call returns only when all is
     /// done: it is for a thread that may block.
-    pub fn expire(&self) {
+    pub fn expire(&self, keep: Option<Duration>) {
         for shard in &self.shards {
             let now = self.clock.now();
-            in_turns(shard, |shard| shard.expire(now));
+            in_turns(shard, |shard| shard.expire(now, keep));
             in_turns(shard, Shard::tidy);
         }
     }
 
-    /// Shows some objects' keys and versions, at most `limit`, to `visit`; returns where to go on, or nothing
-    /// when it has shown all.
+    /// Shows the keys and versions of some records, at most `limit`, to `visit`; returns where to go on, or nothing
+    /// when it has shown all. Tombstones are shown like objects, and neither when its time is over.
     ///
-    /// From the default cursor to the end, every object that is there all the while is shown at least once;
+    /// From the default cursor to the end, every record that is there all the while is shown at least once;
     /// some may be shown again. `visit` runs under a lock: it must be short, and not call the store.
     pub fn scan(
         &self,
@@ -210,17 +279,17 @@ impl Store {
         (&self.shards[index], Hashed { key, hash })
     }
 
-    /// Tries it, and once more after making room in the object's own shard if that has its fair share.
-    fn try_put(&self, shard: &RwLock<Shard>, key: Hashed<'_>, new: &New<'_>) -> Result<Put, Short> {
+    /// Tries it, and once more after making room in the record's own shard if that has its fair share.
+    fn try_apply(&self, shard: &RwLock<Shard>, key: Hashed<'_>, new: &New<'_>) -> Result<Applied, Short> {
         let now = self.clock.now();
         let mut shard = shard.write();
-        shard.put(key, new, now).or_else(|short| {
+        shard.apply(key, new, now).or_else(|short| {
             shard.make_room(short.0, self.share().saturating_sub(short.0), key, now);
-            shard.put(key, new, now)
+            shard.apply(key, new, now)
         })
     }
 
-    /// Frees bytes in whichever shards have more than their share, or else in any, but not the object `spared`.
+    /// Frees bytes in whichever shards have more than their share, or else in any, but not the entry `spared`.
     fn make_room(&self, spared: Hashed<'_>, Short(bytes): Short) {
         let mut missing = bytes;
         for floor in [self.share().saturating_sub(bytes), 0] {

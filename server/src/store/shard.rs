@@ -5,22 +5,24 @@
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::time::Duration;
 
-use foldhash::quality::RandomState;
+use bytes::Bytes;
+use foldhash::quality::SeedableRandomState;
 use hashbrown::HashTable;
 use ringhold_ring::{Key, Timestamp, Version};
 
-use super::Put;
+use super::Applied;
 use super::cells::Cells;
-use super::entry::{Cell, Entry, Expiry};
+use super::entry::{Cell, Entry, Expiry, Kind};
 use super::eviction::Eviction;
 use super::ledger::{Gone, Ledger};
 use super::media::Media;
 use super::parts::Parts;
 use super::wheel::{Turn, Wheel};
-use crate::object::Object;
+use crate::object::{Object, Record};
 
-/// The most objects dropped under one hold of the lock.
+/// The most entries dropped under one hold of the lock.
 pub(super) const BATCH: usize = 500;
 
 /// A key, with its hash in this process.
@@ -39,6 +41,12 @@ pub(super) struct New<'a> {
     pub(super) expiry: Expiry,
 }
 
+impl New<'_> {
+    const fn kind(&self) -> Kind {
+        Kind::of(self.media)
+    }
+}
+
 /// So many bytes must be freed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Short(pub(super) u64);
@@ -52,12 +60,12 @@ pub(super) struct Shard {
     cells: Cells,
     wheel: Wheel,
     eviction: Eviction,
-    hasher: RandomState,
+    hasher: SeedableRandomState,
     ledger: Arc<Ledger>,
 }
 
 impl Shard {
-    pub(super) fn new(hasher: RandomState, ledger: Arc<Ledger>, now: Timestamp) -> Self {
+    pub(super) fn new(hasher: SeedableRandomState, ledger: Arc<Ledger>, now: Timestamp) -> Self {
         Self {
             table: HashTable::new(),
             layout: 0,
@@ -74,42 +82,59 @@ impl Shard {
         let cell = self.find(key)?;
         let entry = self.live(cell, now)?;
         entry.heat.rise();
-        Some(Object {
-            value: self.cells.value(cell),
-            content_type: media.content_type(entry.media, self.cells.media(cell)),
-            version: entry.version(),
-            expires_at: entry.expiry.at(),
-        })
+        Some(self.object(cell, entry, media))
     }
 
     pub(super) fn version(&self, key: Hashed<'_>, now: Timestamp) -> Option<Version> {
         self.live(self.find(key)?, now).map(Entry::version)
     }
 
-    /// Stores `new` under `key`; on [`Short`], nothing has changed.
-    pub(super) fn put(&mut self, key: Hashed<'_>, new: &New<'_>, now: Timestamp) -> Result<Put, Short> {
-        let found = self.find(key);
-        if let Some(cell) = found {
-            if self.live(cell, now).is_some() {
-                self.replace(cell, key, new)?;
-                return Ok(Put::Replaced);
+    /// What is under `key`, without counting as use of it.
+    pub(super) fn record(&self, key: Hashed<'_>, now: Timestamp, media: &Media) -> Option<Record> {
+        let cell = self.find(key)?;
+        let entry = self.timely(cell, now)?;
+        Some(match entry.kind() {
+            Kind::Object => Record::Object(self.object(cell, entry, media)),
+            Kind::Tombstone => {
+                Record::Tombstone { version: entry.version(), expires_at: entry.expiry.at().unwrap_or(now) }
             }
-            self.drop_object(cell, key.hash, Gone::Expired);
+        })
+    }
+
+    /// The version of whatever is under `key`, its time over or not.
+    pub(super) fn newest(&self, key: Hashed<'_>) -> Option<Version> {
+        self.find(key).map(|cell| self.cells.entry(cell).version())
+    }
+
+    /// Stores `new` under `key` unless what is there is as new; on [`Short`], nothing has changed.
+    pub(super) fn apply(&mut self, key: Hashed<'_>, new: &New<'_>, now: Timestamp) -> Result<Applied, Short> {
+        let Some(cell) = self.find(key) else {
+            self.insert(key, new)?;
+            return Ok(Applied::Created);
+        };
+        let newest = self.cells.entry(cell).version();
+        if new.version <= newest {
+            return Ok(Applied::Stale(newest));
         }
-        self.insert(key, new)?;
-        Ok(Put::Created)
-    }
-
-    /// Removes the object under `key`; says whether there was one.
-    pub(super) fn remove(&mut self, key: Hashed<'_>, now: Timestamp) -> bool {
-        let Some(cell) = self.find(key) else { return false };
         let live = self.live(cell, now).is_some();
-        self.drop_object(cell, key.hash, if live { Gone::Removed } else { Gone::Expired });
-        live
+        let gone = self.why_gone(cell, now);
+        let cell = self.replace(cell, key, new, gone)?;
+        self.cells.entry(cell).heat.rise();
+        Ok(if live { Applied::Replaced } else { Applied::Created })
     }
 
-    /// Drops up to [`BATCH`] objects, but not `spared`: first what has expired, then, while the shard holds
-    /// more than `floor` bytes, what eviction chooses. Returns how many bytes that freed.
+    /// Drops what is under `key` if it is of `version`; says whether it was.
+    pub(super) fn remove_if(&mut self, key: Hashed<'_>, version: Version, now: Timestamp) -> bool {
+        let Some(cell) = self.find(key) else { return false };
+        let is_it = self.cells.entry(cell).version() == version;
+        if is_it {
+            self.drop_entry(cell, key.hash, self.why_gone(cell, now));
+        }
+        is_it
+    }
+
+    /// Drops up to [`BATCH`] entries, but not `spared`: first what has expired, which leaves nothing then, and
+    /// while the shard holds more than `floor` bytes, what eviction chooses. Returns how many bytes that freed.
     pub(super) fn make_room(&mut self, bytes: u64, floor: u64, spared: Hashed<'_>, now: Timestamp) -> u64 {
         let mut freed = 0;
         for _ in 0..BATCH {
@@ -127,18 +152,22 @@ impl Shard {
                     let Some(cell) = self.eviction.victim(&mut self.cells, spared) else { break };
                     let hash = self.hash_of(cell);
                     self.eviction.remember(&self.cells, cell, hash, self.table.len());
-                    freed += self.drop_object(cell, hash, Gone::Evicted);
+                    freed += self.drop_entry(cell, hash, Gone::Evicted);
                 }
             }
         }
         freed
     }
 
-    /// Drops what has expired, up to [`BATCH`] objects; says whether there may be more.
-    pub(super) fn expire(&mut self, now: Timestamp) -> bool {
+    /// Drops what has expired, up to [`BATCH`] entries; says whether there may be more. Objects leave tombstones
+    /// that live for `keep`, if it is given.
+    pub(super) fn expire(&mut self, now: Timestamp, keep: Option<Duration>) -> bool {
         for _ in 0..BATCH {
             match self.wheel.turn(&mut self.cells, now) {
-                Turn::Over(cell) => drop(self.drop_hashed(cell, Gone::Expired)),
+                Turn::Over(cell) => match (keep, self.cells.entry(cell).kind()) {
+                    (Some(keep), Kind::Object) => self.bury(cell, now + keep),
+                    _ => drop(self.drop_hashed(cell, Gone::Expired)),
+                },
                 Turn::Down => {}
                 Turn::Rest => return false,
             }
@@ -182,7 +211,8 @@ impl Shard {
     ) -> Option<usize> {
         let end = self.table.num_buckets().min(bucket.saturating_add(limit));
         for cell in (bucket..end).filter_map(|bucket| self.table.get_bucket(bucket)) {
-            if let (Some(entry), Ok(key)) = (self.live(*cell, now), Key::from_bytes(self.cells.key(*cell))) {
+            if let (Some(entry), Ok(key)) = (self.timely(*cell, now), Key::from_bytes(self.cells.key(*cell)))
+            {
                 visit(&key, entry.version());
             }
         }
@@ -203,8 +233,28 @@ impl Shard {
         self.table.find(key.hash, |cell| self.cells.key(*cell) == key.key).copied()
     }
 
-    fn live(&self, cell: Cell, now: Timestamp) -> Option<&Entry> {
+    /// The entry in `cell`, unless its time is over.
+    fn timely(&self, cell: Cell, now: Timestamp) -> Option<&Entry> {
         Some(self.cells.entry(cell)).filter(|entry| !entry.expiry.is_over(now))
+    }
+
+    /// The entry in `cell`, if it is of an object that can be read.
+    fn live(&self, cell: Cell, now: Timestamp) -> Option<&Entry> {
+        self.timely(cell, now).filter(|entry| entry.kind() == Kind::Object)
+    }
+
+    fn object(&self, cell: Cell, entry: &Entry, media: &Media) -> Object {
+        Object {
+            value: self.cells.value(cell),
+            content_type: media.content_type(entry.media, self.cells.media(cell)),
+            version: entry.version(),
+            expires_at: entry.expiry.at(),
+        }
+    }
+
+    /// Why the entry in `cell` goes if a caller of the store has it go.
+    fn why_gone(&self, cell: Cell, now: Timestamp) -> Gone {
+        if self.cells.entry(cell).expiry.is_over(now) { Gone::Expired } else { Gone::Removed }
     }
 
     fn hash_of(&self, cell: Cell) -> u64 {
@@ -218,7 +268,7 @@ impl Shard {
             self.ledger.release(cost);
             return Err(Short(cost));
         };
-        self.ledger.came();
+        self.ledger.came(new.kind());
         *self.cells.entry_mut(cell) = Entry::vacant();
         self.write(cell, new);
         self.eviction.admit(&mut self.cells, cell, key.hash);
@@ -230,8 +280,9 @@ impl Shard {
         Ok(())
     }
 
-    /// Puts `new` in the place of what is in `cell`, which keeps its standing with eviction.
-    fn replace(&mut self, cell: Cell, key: Hashed<'_>, new: &New<'_>) -> Result<(), Short> {
+    /// Puts `new` in the place of what is in `cell`, which keeps its standing with eviction and is `gone` then.
+    /// Returns the cell that it is in.
+    fn replace(&mut self, cell: Cell, key: Hashed<'_>, new: &New<'_>, gone: Gone) -> Result<Cell, Short> {
         let (old_cost, cost) = (self.cells.cost(cell), new.parts.cost());
         self.ledger.reserve(cost.saturating_sub(old_cost)).map_err(Short)?;
         let mut home = cell;
@@ -243,12 +294,29 @@ impl Shard {
             self.rehouse(cell, other, key.hash);
             home = other;
         }
+        self.ledger.went(self.cells.entry(home).kind(), gone);
+        self.ledger.came(new.kind());
         self.wheel.take(&mut self.cells, home);
         self.write(home, new);
-        self.cells.entry(home).heat.rise();
         self.eviction.resized(&self.cells, home, old_cost, cost);
         self.ledger.release(old_cost.saturating_sub(cost));
-        Ok(())
+        Ok(home)
+    }
+
+    /// Puts a tombstone of the same version in the place of the object in `cell`, whose time is over.
+    fn bury(&mut self, cell: Cell, expires_at: Timestamp) {
+        let key: Box<[u8]> = self.cells.key(cell).into();
+        let new = New {
+            parts: Parts { media: None, key: &key, value: &Bytes::new() },
+            media: Media::TOMBSTONE,
+            version: self.cells.entry(cell).version(),
+            expiry: Expiry::new(Some(expires_at)),
+        };
+        let key = Hashed { key: &key, hash: self.hasher.hash_one(&*key) };
+        // A tombstone is never the larger one; only the numbers of pages may run out.
+        if self.replace(cell, key, &new, Gone::Expired).is_err() {
+            self.drop_entry(cell, key.hash, Gone::Expired);
+        }
     }
 
     /// Fills `cell`, which is in no bucket of the wheel, and sets its timer.
@@ -274,19 +342,20 @@ impl Shard {
 
     fn drop_hashed(&mut self, cell: Cell, gone: Gone) -> u64 {
         let hash = self.hash_of(cell);
-        self.drop_object(cell, hash, gone)
+        self.drop_entry(cell, hash, gone)
     }
 
-    /// Takes the object in `cell` out of everything; returns what it counted for.
-    fn drop_object(&mut self, cell: Cell, hash: u64, gone: Gone) -> u64 {
+    /// Takes the entry in `cell` out of everything; returns what it counted for.
+    fn drop_entry(&mut self, cell: Cell, hash: u64, gone: Gone) -> u64 {
         let cost = self.cells.cost(cell);
         self.wheel.take(&mut self.cells, cell);
         self.eviction.take(&mut self.cells, cell);
         if let Ok(known) = self.table.find_entry(hash, |known| *known == cell) {
             known.remove();
         }
+        self.ledger.went(self.cells.entry(cell).kind(), gone);
+        self.ledger.release(cost);
         self.cells.release(cell);
-        self.ledger.went(cost, gone);
         cost
     }
 }

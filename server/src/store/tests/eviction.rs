@@ -24,7 +24,7 @@ fn held(store: &Store) -> (u64, u64) {
 fn room_is_made_by_dropping_objects_not_by_refusing_them() {
     let (store, _) = store(SMALL);
     for number in 0..10_000 {
-        assert_eq!(store.put(&key(&number.to_string()), object(vec![1; 100])), Ok(Put::Created));
+        assert_eq!(store.put(&key(&number.to_string()), object(vec![1; 100])), Ok(Applied::Created));
         assert!(store.usage().bytes <= SMALL);
     }
     let usage = store.usage();
@@ -50,10 +50,10 @@ fn an_object_as_large_as_the_store_is_replaced_in_place() {
     for number in 0..100 {
         store.put(&key(&number.to_string()), object("x")).unwrap();
     }
-    assert_eq!(store.put(&key("a"), object(vec![1; nearly])), Ok(Put::Created));
-    assert_eq!(store.put(&key("a"), object(vec![2; nearly + 10])), Ok(Put::Replaced));
+    assert_eq!(store.put(&key("a"), object(vec![1; nearly])), Ok(Applied::Created));
+    assert_eq!(store.put(&key("a"), object(vec![2; nearly + 10])), Ok(Applied::Replaced));
     assert_eq!(store.get(&key("a")).unwrap().value[0], 2);
-    assert_eq!(store.put(&key("b"), object(vec![3; nearly])), Ok(Put::Created));
+    assert_eq!(store.put(&key("b"), object(vec![3; nearly])), Ok(Applied::Created));
     assert_eq!(store.get(&key("a")), None);
 }
 
@@ -98,7 +98,7 @@ fn many_shards_share_one_bound() {
         assert!(store.usage().bytes <= max_bytes);
     }
     // One object that takes most of all shards' bytes.
-    assert_eq!(store.put(&key("huge"), object(vec![1; 12 << 20])), Ok(Put::Created));
+    assert_eq!(store.put(&key("huge"), object(vec![1; 12 << 20])), Ok(Applied::Created));
     let usage = store.usage();
     assert_eq!(held(&store), (usage.objects, usage.bytes));
 }

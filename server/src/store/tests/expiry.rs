@@ -7,13 +7,13 @@ fn an_object_is_there_until_the_very_millisecond_of_its_expiry() {
     let (store, clock) = store(ROOMY);
     store.put(&key("a"), until(1000, "x")).unwrap();
     clock.advance(Duration::from_millis(999));
-    store.expire();
+    store.expire(None);
     assert!(store.get(&key("a")).is_some());
     clock.advance(Duration::from_millis(1));
     assert_eq!(store.get(&key("a")), None);
     assert_eq!(store.version(&key("a")), None);
     assert_eq!(store.usage().objects, 1, "reading does not drop it");
-    store.expire();
+    store.expire(None);
     assert_eq!((store.usage().objects, store.usage().bytes, store.usage().expired), (0, 0, 1));
 }
 
@@ -23,7 +23,7 @@ fn an_object_that_is_over_counts_as_absent_for_writes() {
     store.put(&key("a"), until(5, "x")).unwrap();
     store.put(&key("b"), until(5, "x")).unwrap();
     clock.advance(Duration::from_millis(5));
-    assert_eq!(store.put(&key("a"), object("y")), Ok(Put::Created));
+    assert_eq!(store.put(&key("a"), object("y")), Ok(Applied::Created));
     assert!(!store.remove(&key("b")));
     assert_eq!((store.usage().objects, store.usage().expired), (1, 2));
 }
@@ -49,10 +49,10 @@ fn each_level_of_the_wheel_hands_down_in_time() {
     let mut turned = 0;
     for (gone, lifetime) in lifetimes.iter().enumerate() {
         clock.advance(Duration::from_millis(lifetime - 1 - turned));
-        store.expire();
+        store.expire(None);
         assert_eq!(store.usage().expired, gone as u64, "something left before {lifetime} ms");
         clock.advance(Duration::from_millis(1));
-        store.expire();
+        store.expire(None);
         assert_eq!(store.usage().expired, gone as u64 + 1, "nothing left at {lifetime} ms");
         turned = *lifetime;
     }
@@ -69,10 +69,10 @@ fn a_new_expiry_takes_the_place_of_the_old() {
     store.put(&key("forever"), until(10, "x")).unwrap();
     store.put(&key("forever"), object("x")).unwrap();
     clock.advance(Duration::from_millis(10));
-    store.expire();
+    store.expire(None);
     assert_eq!((store.usage().expired, store.usage().objects), (1, 2));
     clock.advance(Duration::from_millis(90));
-    store.expire();
+    store.expire(None);
     assert_eq!((store.usage().expired, store.usage().objects), (2, 1));
     assert!(store.get(&key("forever")).is_some());
 }
@@ -84,7 +84,7 @@ fn a_late_caller_finds_everything_that_is_due_at_once() {
         store.put(&key(&number.to_string()), until(1 + number * 50, "x")).unwrap();
     }
     clock.advance(Duration::from_millis(1 + 15_000 * 50));
-    store.expire();
+    store.expire(None);
     assert_eq!((store.usage().expired, store.usage().objects), (15_001, 4_999));
 }
 
@@ -94,6 +94,6 @@ fn an_object_stored_after_its_time_is_never_seen_and_soon_gone() {
     clock.advance(Duration::from_millis(500));
     store.put(&key("a"), until(100, "x")).unwrap();
     assert_eq!(store.get(&key("a")), None);
-    store.expire();
+    store.expire(None);
     assert_eq!(store.usage().objects, 0);
 }

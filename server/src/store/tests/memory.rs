@@ -28,7 +28,7 @@ fn when_everything_has_expired_nothing_is_kept() {
     let empty = store.allocated_bytes();
     fill(&store, |_| 1000);
     clock.advance(Duration::from_secs(1));
-    store.expire();
+    store.expire(None);
     assert_eq!(store.usage().objects, 0);
     assert_eq!(store.allocated_bytes(), empty);
 }
@@ -39,7 +39,7 @@ fn a_few_survivors_do_not_hold_the_memory_of_the_many() {
     fill(&store, |number| if number % 20 == 0 { 1_000_000 } else { 1000 });
     let full = store.allocated_bytes();
     clock.advance(Duration::from_secs(1));
-    store.expire();
+    store.expire(None);
     assert_eq!(store.usage().objects, OBJECTS / 20);
     let kept = store.allocated_bytes();
     assert!(kept < full / 8, "{kept} of {full} bytes are kept");
@@ -47,7 +47,7 @@ fn a_few_survivors_do_not_hold_the_memory_of_the_many() {
         assert!(store.get(&key(&format!("{number:016}"))).is_some());
     }
     clock.advance(Duration::from_secs(1000));
-    store.expire();
+    store.expire(None);
     assert_eq!(store.usage().objects, 0, "timers have followed the objects to where they moved");
 }
 
@@ -61,7 +61,7 @@ fn overwriting_with_other_sizes_does_not_let_memory_grow() {
         let size = (dice >> 40) % 100 + round / 1000;
         store.put(&key(&format!("{:016}", (dice >> 20) % 20_000)), object(vec![1; size as usize])).unwrap();
         if round % 1000 == 0 {
-            store.expire();
+            store.expire(None);
         }
     }
     let (allocated, held) = (store.allocated_bytes() as u64, store.usage().bytes);

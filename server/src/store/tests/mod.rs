@@ -5,7 +5,10 @@ mod expiry;
 mod memory;
 mod model;
 mod policy;
+mod records;
+mod seeded;
 mod threads;
+mod tombstones;
 
 use std::time::Duration;
 
@@ -13,9 +16,9 @@ use bytes::Bytes;
 use ringhold_config::Store as Settings;
 use ringhold_ring::{Key, MemberAddress, Timestamp, Version, VersionClock, WriterId};
 
-use super::{COPIED_BYTES, Cursor, Full, Put, Store};
+use super::{Applied, COPIED_BYTES, Cursor, Full, Room, Store};
 use crate::clock::Clock;
-use crate::object::{ContentType, Object};
+use crate::object::{ContentType, Object, Record};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_123);
 const ROOMY: u64 = 4 << 30;
@@ -48,6 +51,31 @@ fn until(millis: u64, value: impl Into<Bytes>) -> Object {
     Object { expires_at: Some(START + Duration::from_millis(millis)), ..object(value) }
 }
 
+fn tombstone(number: u64, millis: u64) -> Record {
+    Record::Tombstone { version: version(number), expires_at: START + Duration::from_millis(millis) }
+}
+
+/// What an owner does: whatever it writes is newer than what is there.
+trait Owned {
+    fn put(&self, key: &Key<'_>, object: Object) -> Result<Applied, Full>;
+    fn remove(&self, key: &Key<'_>) -> bool;
+}
+
+impl Owned for Store {
+    fn put(&self, key: &Key<'_>, mut object: Object) -> Result<Applied, Full> {
+        if let Some(newest) = self.newest(key).filter(|newest| *newest >= object.version) {
+            object.version = version(newest.written_at().as_millis() + 1);
+        }
+        self.apply(key, Record::Object(object), Room::Evict)
+    }
+
+    fn remove(&self, key: &Key<'_>) -> bool {
+        let live = self.version(key).is_some();
+        let removed = self.newest(key).is_some_and(|newest| self.remove_if(key, newest));
+        live && removed
+    }
+}
+
 /// Every key, by the cursor, in steps of `limit`.
 fn all_keys(store: &Store, limit: usize) -> Vec<String> {
     let mut keys = Vec::new();
@@ -62,8 +90,8 @@ fn all_keys(store: &Store, limit: usize) -> Vec<String> {
 fn what_was_put_is_read_until_it_is_removed() {
     let (store, _) = store(ROOMY);
     assert_eq!(store.get(&key("a")), None);
-    assert_eq!(store.put(&key("a"), object("one")), Ok(Put::Created));
-    assert_eq!(store.put(&key("a"), Object { version: version(2), ..object("two") }), Ok(Put::Replaced));
+    assert_eq!(store.put(&key("a"), object("one")), Ok(Applied::Created));
+    assert_eq!(store.put(&key("a"), Object { version: version(2), ..object("two") }), Ok(Applied::Replaced));
     assert_eq!(store.get(&key("a")), Some(Object { version: version(2), ..object("two") }));
     assert_eq!(store.version(&key("a")), Some(version(2)));
     assert!(store.remove(&key("a")));

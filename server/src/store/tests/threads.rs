@@ -43,7 +43,7 @@ fn threads_at_once_see_whole_objects_and_leave_exact_counts() {
         scope.spawn(|| {
             while !done.load(Ordering::Acquire) {
                 clock.advance(Duration::from_millis(1));
-                store.expire();
+                store.expire(None);
                 let _ = all_keys(&store, 50);
             }
         });
@@ -53,6 +53,41 @@ fn threads_at_once_see_whole_objects_and_leave_exact_counts() {
         done.store(true, Ordering::Release);
     });
     clock.advance(Duration::from_millis(400));
-    store.expire();
+    store.expire(None);
     assert_eq!((store.usage().objects, store.usage().bytes), (0, 0));
+}
+
+#[test]
+fn the_latest_version_stays_whichever_thread_comes_last() {
+    const VERSIONS: u64 = 20_000;
+    const KEYS: u64 = 50;
+    let (store, clock) = store(ROOMY);
+    let record = |number: u64| match number % 4 {
+        0 => tombstone(number, 1_000_000_000),
+        1 => Record::Object(Object { version: version(number), ..until(number / 100, "short-lived") }),
+        _ => Record::Object(Object { version: version(number), ..object(vec![1; number as usize % 2000]) }),
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..3_u64 {
+            let (store, clock) = (&store, &clock);
+            scope.spawn(move || {
+                let mut newest = vec![None; KEYS as usize];
+                for step in 0..VERSIONS {
+                    // Every thread writes all versions, each in another order.
+                    let number = (step * [1, 7, 7919][thread as usize] + thread * 1000) % VERSIONS;
+                    let name = (number % KEYS).to_string();
+                    store.apply(&key(&name), record(number), Room::Evict).unwrap();
+                    let found = store.newest(&key(&name));
+                    assert!(found >= newest[(number % KEYS) as usize], "a version went backwards");
+                    newest[(number % KEYS) as usize] = found;
+                    if step % 100 == 0 {
+                        clock.advance(Duration::from_millis(1));
+                        store.expire(Some(Duration::from_secs(1_000_000)));
+                    }
+                }
+            });
+        }
+    });
+    let newest = |name: u64| store.newest(&key(&name.to_string()));
+    assert!((0..KEYS).all(|name| newest(name) == Some(version(VERSIONS - KEYS + name))));
 }

@@ -1,0 +1,104 @@
+use super::*;
+use crate::{Incarnation, MemberState, Placement, Standing};
+
+fn ring(ports: &[u16]) -> Ring {
+    let members = ports.iter().map(|port| format!("10.0.0.1:{port}").parse().unwrap());
+    Ring::new(members, Placement::Modulo, 1).unwrap()
+}
+
+fn beat(ring: &Ring, target: Option<&Ring>, prepared: bool) -> Heartbeat {
+    Heartbeat {
+        incarnation: Incarnation::new(1),
+        state: MemberState::Ready,
+        acts: true,
+        ring: ring.id(),
+        target: target.map(Ring::id),
+        prepared,
+        knows: None,
+        sees: Standing::Online,
+        damages: 0,
+        handed: false,
+    }
+}
+
+/// Member 1 of members 1 and 2, on its way to 1, 2 and 3.
+fn growing() -> (Changeover, Ring, Ring) {
+    let (old, new) = (ring(&[1, 2]), ring(&[1, 2, 3]));
+    (Changeover::new(old.clone()).aim(new.clone()).unwrap(), old, new)
+}
+
+fn index(changeover: &Changeover, port: u16) -> MemberIndex {
+    changeover.current().index_of(&format!("10.0.0.1:{port}").parse().unwrap()).unwrap()
+}
+
+fn others(changeover: &Changeover) -> impl Fn(MemberIndex) -> bool + use<> {
+    let me = index(changeover, 1);
+    move |member| member != me
+}
+
+#[test]
+fn a_target_is_adopted_once_everybody_is_prepared_for_it() {
+    let (mut changeover, old, new) = growing();
+    let (two, three) = (index(&changeover, 2), index(&changeover, 3));
+    let counts = others(&changeover);
+    assert_eq!(changeover.current().id(), old.id());
+    changeover.heard(two, &beat(&old, Some(&new), true));
+    changeover.heard(three, &beat(&old, Some(&new), true));
+    assert_eq!(changeover.step(&counts), None, "it is not prepared itself");
+    changeover.prepare(new.id());
+    changeover.heard(two, &beat(&old, None, false));
+    assert_eq!(changeover.step(&counts), None, "one does not know the target");
+    assert_eq!(changeover.waiting_for(&counts), [two]);
+    changeover.heard(two, &beat(&old, Some(&new), true));
+    assert_eq!(changeover.step(&counts), Some(Step::Adopted));
+    assert_eq!(changeover.current().id(), new.id());
+    assert_eq!(changeover.other().unwrap().id(), old.id());
+}
+
+#[test]
+fn a_target_that_somebody_uses_is_adopted_at_once() {
+    let (mut changeover, _, new) = growing();
+    let three = index(&changeover, 3);
+    changeover.saw(three, new.id());
+    let counts = others(&changeover);
+    assert_eq!(changeover.step(counts), Some(Step::Adopted));
+}
+
+#[test]
+fn the_old_ring_is_forgotten_when_everybody_uses_the_new_one() {
+    let (mut changeover, old, new) = growing();
+    let (two, three) = (index(&changeover, 2), index(&changeover, 3));
+    let counts = others(&changeover);
+    changeover.heard(two, &beat(&old, Some(&new), true));
+    changeover.heard(three, &beat(&new, None, false));
+    assert_eq!(changeover.step(&counts), Some(Step::Adopted));
+    assert_eq!(changeover.step(&counts), None);
+    changeover.heard(two, &beat(&new, None, false));
+    assert_eq!(changeover.step(&counts), Some(Step::Completed));
+    assert!(changeover.other().is_none());
+}
+
+#[test]
+fn a_member_that_is_not_reached_keeps_nobody_waiting() {
+    let (mut changeover, _, new) = growing();
+    changeover.prepare(new.id());
+    assert_eq!(changeover.step(|_| false), Some(Step::Adopted));
+    assert_eq!(changeover.step(|_| false), Some(Step::Completed));
+}
+
+#[test]
+fn back_to_the_current_ring_is_no_change() {
+    let (changeover, old, _) = growing();
+    let back = changeover.aim(old.clone()).unwrap();
+    assert!(back.other().is_none());
+    assert_eq!(back.current().roster().len(), 2);
+}
+
+#[test]
+fn a_node_that_starts_takes_the_ring_of_those_that_are_there() {
+    let (old, new) = (ring(&[1, 2]), ring(&[2, 3]));
+    let changeover = Changeover::new(new.clone()).join(old.clone()).unwrap();
+    assert_eq!(changeover.current().id(), old.id());
+    assert_eq!(changeover.target().unwrap().id(), new.id());
+    assert_eq!(changeover.current().roster().len(), 3);
+}

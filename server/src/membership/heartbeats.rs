@@ -1,0 +1,200 @@
+//! What is said to other members and heard from them, and when: probes when they are due, and whatever changed at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use ringhold_ring::{Heartbeat, MemberAddress, MemberState, Probe, Timestamp};
+use tracing::debug;
+
+use super::{Membership, Why};
+use crate::peer::PeerError;
+use crate::peer::network::{Ask, Told};
+
+/// What changes within so short a time is said at once.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// A member that another one asked about lives if it answers within this part of `cluster.peer_timeout`.
+const QUICK: u32 = 20;
+
+impl Membership {
+    /// Probes members, tells them what changed and keeps the mandate from running out, for as long as it is polled.
+    pub async fn run(self: &Arc<Self>) {
+        futures_util::join!(
+            self.probe_forever(),
+            self.announce_forever(),
+            self.tick_forever(),
+            self.introduce()
+        );
+    }
+
+    /// What a member says when it asks, and what it is told.
+    #[must_use]
+    pub fn answer(&self, from: &MemberAddress, beat: &Heartbeat) -> Option<Heartbeat> {
+        self.heard(from, beat, None);
+        let mut known = self.known.lock();
+        let index = known.index_of(from)?;
+        Some(known.tell(index))
+    }
+
+    /// Whether `member` lives, by a quick question; if it does not, it is damaged.
+    pub async fn verify(&self, member: &MemberAddress) -> bool {
+        let timeout = (self.settings.peer_timeout / QUICK).max(Duration::from_millis(10));
+        match self.exchange(member, timeout).await {
+            Ok(()) => true,
+            Err(why) => {
+                self.damage(member, &why);
+                false
+            }
+        }
+    }
+
+    async fn probe_forever(&self) {
+        let mut probes = FuturesUnordered::new();
+        loop {
+            let (due, next) = {
+                let mut known = self.known.lock();
+                let due = known.health.due(self.clock.now());
+                let address = |probe: &Probe| known.rings.current().address(probe.member).clone();
+                let due: Vec<_> = due.into_iter().map(|probe| (probe, address(&probe))).collect();
+                (due, known.health.next_due())
+            };
+            probes.extend(due.into_iter().map(|(probe, address)| self.probe(probe, address)));
+            tokio::select! {
+                biased;
+                Some(()) = probes.next(), if !probes.is_empty() => {}
+                () = self.probe.notified() => {}
+                () = self.until(next) => {}
+            }
+        }
+    }
+
+    async fn until(&self, moment: Option<Timestamp>) {
+        match moment {
+            Some(moment) => tokio::time::sleep(moment.since(self.clock.now())).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn probe(&self, probe: Probe, address: MemberAddress) {
+        let result = self.exchange(&address, self.settings.peer_timeout).await;
+        let now = self.clock.now();
+        let was_stopped = self.was_stopped(now);
+        self.change(now, |known| {
+            // The roster may be another one by now: then nothing waits for this probe.
+            let member = known.index_of(&address).filter(|member| *member == probe.member)?;
+            match &result {
+                Ok(()) => {
+                    let state = known.members[member.as_usize()].beat.map(|beat| beat.state)?;
+                    known.answered(probe, now).map(|transition| (transition, Why::Said(state)))
+                }
+                Err(_) if was_stopped => {
+                    known.health.repeat(probe, now);
+                    None
+                }
+                Err(why) => {
+                    known.lose(member, now);
+                    known.health.unanswered(probe, now).map(|transition| (transition, Why::Failed(why)))
+                }
+            }
+        });
+    }
+
+    async fn announce_forever(&self) {
+        loop {
+            self.announce.notified().await;
+            tokio::time::sleep(GATHER).await;
+            let to_tell: Vec<_> = {
+                let known = self.known.lock();
+                known.to_tell().map(|member| known.rings.current().address(member).clone()).collect()
+            };
+            let timeout = self.settings.peer_timeout / 4;
+            let telling: FuturesUnordered<_> = to_tell
+                .iter()
+                .map(|member| async move { (member, self.exchange(member, timeout).await) })
+                .collect();
+            telling.for_each(|(member, result)| self.told(member, result.err())).await;
+        }
+    }
+
+    /// A member that did not answer what it was told is out of reach for whoever waits for its answer; whether it is
+    /// damaged, probes and requests find out.
+    async fn told(&self, member: &MemberAddress, failure: Option<String>) {
+        let Some(why) = failure else { return };
+        debug!(%member, why, "not told");
+        let now = self.clock.now();
+        self.change(now, |known| {
+            let member = known.index_of(member)?;
+            if !known.health.is_online(member) {
+                known.lose(member, now);
+            } else {
+                known.tenure.lost(member, now);
+            }
+            None
+        });
+    }
+
+    /// Tells `member` how this node is, and hears how it is.
+    async fn exchange(&self, member: &MemberAddress, timeout: Duration) -> Result<(), String> {
+        let (beat, doubts) = {
+            let mut known = self.known.lock();
+            let Some(index) = known.index_of(member) else {
+                return Err("it is no longer a member".to_owned());
+            };
+            (known.tell(index), known.doubts)
+        };
+        match self.network.ask(member, Ask::Heartbeat(beat), timeout).await {
+            Ok(Told::Heartbeat(beat)) => {
+                self.heard(member, &beat, Some(doubts));
+                Ok(())
+            }
+            Ok(_) => Err("it does not count this node among its members".to_owned()),
+            Err(PeerError::NotSent(why) | PeerError::Lost(why)) => Err(why),
+        }
+    }
+
+    /// `asked_at` is the count of doubts when the question was asked to which this is the answer.
+    fn heard(&self, from: &MemberAddress, beat: &Heartbeat, asked_at: Option<u64>) {
+        let now = self.clock.now();
+        self.change(now, |known| {
+            let member = known.index_of(from)?;
+            let transition = known.heard(member, beat, now);
+            if asked_at == Some(known.doubts) {
+                known.tenure.confirmed(member, now);
+            }
+            transition.map(|transition| (transition, Why::Said(beat.state)))
+        });
+    }
+
+    /// Lets this node begin once it has heard of everybody, or knows that it cannot.
+    async fn introduce(&self) {
+        let mut changes = self.changes();
+        loop {
+            while !self.known.lock().health.knows_all() {
+                let _ = changes.changed().await;
+            }
+            if !self.join_others().await {
+                break;
+            }
+        }
+        let now = self.clock.now();
+        self.change(now, |known| {
+            known.tenure.introduced(now);
+            None
+        });
+        let mut looked_at = None;
+        loop {
+            self.follow_others(&mut looked_at).await;
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// Waits until this node may be asked for its keys.
+    pub async fn ready(&self) {
+        let mut changes = self.changes();
+        while self.own_state() != MemberState::Ready {
+            let _ = changes.changed().await;
+        }
+    }
+}

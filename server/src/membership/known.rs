@@ -1,0 +1,337 @@
+//! What a node knows of its members and of itself, and what follows from it. No I/O, no locks: the owner of a `Known`
+//! serialises it.
+
+use std::time::Duration;
+
+use ringhold_config::Cluster as Settings;
+use ringhold_ring::{
+    Changeover, Health, Heartbeat, Incarnation, Mandate, MemberAddress, MemberHealth, MemberIndex,
+    MemberState, Probe, Readiness, Ring, RingId, Standing, Step, Tenure, Term, Timestamp, Transition, View,
+};
+
+use super::HandingOutcome;
+
+/// After a failure to hand a member what it should keep, it is tried again so much later.
+const RETRY_HANDING: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) health: Health,
+    pub(super) tenure: Tenure,
+    pub(super) rings: Changeover,
+    pub(super) me: MemberIndex,
+    pub(super) members: Vec<Member>,
+    /// Raised whenever this node begins to doubt: an answer to an older question settles nothing.
+    pub(super) doubts: u64,
+}
+
+/// What is known of one member.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Member {
+    pub(super) beat: Option<Heartbeat>,
+    pub(super) last_failure: Option<String>,
+    /// Whether it answered the last time that one of the two tried.
+    pub(super) reachable: bool,
+    pub(super) handing: Handing,
+    retry_at: Option<Timestamp>,
+    /// The latest of its terms that was seen.
+    term: Option<Term>,
+    /// What it was last told.
+    told: Option<Heartbeat>,
+}
+
+/// Whether a member, in one of its incarnations, was handed what it should keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Handing {
+    #[default]
+    Due,
+    Running(Incarnation),
+    Done(Incarnation),
+}
+
+/// What is known of one member, for people.
+#[derive(Clone, Debug)]
+pub struct MemberKnown {
+    /// Its index in the roster.
+    pub index: MemberIndex,
+    /// Its address.
+    pub address: MemberAddress,
+    /// How it is seen.
+    pub health: MemberHealth,
+    /// What it last said.
+    pub beat: Option<Heartbeat>,
+    /// Why it was last taken out.
+    pub last_failure: Option<String>,
+    /// How often it was taken out.
+    pub damages: u32,
+    /// Whether it was handed everything it should keep, as far as this node has it.
+    pub handed: bool,
+}
+
+/// What others are told, and what is worth a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Summary {
+    pub(super) incarnation: Incarnation,
+    pub(super) state: MemberState,
+    pub(super) mandate: Mandate,
+    pub(super) ring: RingId,
+}
+
+impl Known {
+    pub(super) fn new(
+        ring: Ring,
+        address: &MemberAddress,
+        incarnation: Incarnation,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let me = ring.index_of(address)?;
+        let members = ring.roster().len();
+        Some(Self {
+            health: Health::new(members, me, settings.health_policy(), now),
+            tenure: Tenure::new(members, me, incarnation, settings.sync_timeout),
+            rings: Changeover::new(ring),
+            me,
+            members: vec![Member::default(); members],
+            doubts: 0,
+        })
+    }
+
+    pub(super) fn index_of(&self, address: &MemberAddress) -> Option<MemberIndex> {
+        self.rings.current().index_of(address).filter(|index| *index != self.me)
+    }
+
+    pub(super) fn others(&self) -> impl Iterator<Item = (MemberIndex, &Member)> {
+        let roster = self.rings.current().roster().map(|(index, _)| index);
+        roster.zip(&self.members).filter(|(index, _)| *index != self.me)
+    }
+
+    pub(super) fn view(&self) -> View {
+        let receiving =
+            self.others().filter(|(_, member)| member.reachable && member.handing != Handing::Due);
+        let receiving = receiving.map(|(index, _)| index);
+        let view = View::new(self.rings.current().clone(), self.me, &self.health)
+            .beside(self.rings.other().cloned())
+            .receiving(receiving);
+        if self.tenure.is_leaving() { view.leaving() } else { view }
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        Summary {
+            incarnation: self.tenure.incarnation(),
+            state: self.tenure.state(),
+            mandate: self.tenure.mandate(),
+            ring: self.rings.current().id(),
+        }
+    }
+
+    /// A member has said this. What it says may take it out of the way of requests at once.
+    pub(super) fn heard(
+        &mut self,
+        from: MemberIndex,
+        beat: &Heartbeat,
+        now: Timestamp,
+    ) -> Option<Transition> {
+        let member = &mut self.members[from.as_usize()];
+        let began_anew = member.beat.is_some_and(|before| before.incarnation != beat.incarnation);
+        if began_anew {
+            member.handing = Handing::Due;
+        }
+        member.beat = Some(*beat);
+        member.reachable = true;
+        self.tenure.heard(from, beat, now);
+        self.rings.heard(from, beat);
+        self.health.contacted(from, now);
+        let must_not_be_asked = matches!(beat.state, MemberState::Syncing | MemberState::Draining);
+        if began_anew || must_not_be_asked && self.health.has_met(from) {
+            return self.health.suspended(from, now);
+        }
+        None
+    }
+
+    /// A probe was answered, with what was just heard.
+    pub(super) fn answered(&mut self, probe: Probe, now: Timestamp) -> Option<Transition> {
+        let member = &self.members[probe.member.as_usize()];
+        let beat = member.beat.as_ref()?;
+        let is_handed = member.handing == Handing::Done(beat.incarnation);
+        let may_be_asked = is_handed || self.health.is_online(probe.member);
+        let readiness = match beat.state {
+            MemberState::Ready if may_be_asked => Readiness::Ready,
+            _ => Readiness::NotReady,
+        };
+        self.health.answered(probe, readiness, now)
+    }
+
+    /// A member could not be reached.
+    pub(super) fn lose(&mut self, member: MemberIndex, now: Timestamp) {
+        let known = &mut self.members[member.as_usize()];
+        known.reachable = false;
+        known.handing = Handing::Due;
+        known.told = None;
+        self.tenure.lost(member, now);
+    }
+
+    pub(super) fn stalled(&mut self, now: Timestamp) {
+        self.doubts += 1;
+        self.tenure.stalled(now);
+        // Everybody is asked.
+        self.members.iter_mut().for_each(|member| member.told = None);
+    }
+
+    pub(super) fn observe_term(&mut self, from: MemberIndex, term: Term) -> Result<(), Term> {
+        let known = &mut self.members[from.as_usize()].term;
+        match *known {
+            Some(later) if term.is_before(later) => Err(later),
+            _ => {
+                *known = Some(term);
+                Ok(())
+            }
+        }
+    }
+
+    /// Members that can be reached and were not handed what they should keep.
+    pub(super) fn to_hand(&self, now: Timestamp) -> impl Iterator<Item = (MemberIndex, Incarnation)> {
+        self.others().filter_map(move |(index, member)| {
+            let beat = member.beat.filter(|beat| beat.state != MemberState::Draining)?;
+            let is_due = member.handing == Handing::Due && member.retry_at.is_none_or(|at| at <= now);
+            (member.reachable && is_due).then_some((index, beat.incarnation))
+        })
+    }
+
+    pub(super) fn end_handing(
+        &mut self,
+        member: MemberIndex,
+        incarnation: Incarnation,
+        outcome: HandingOutcome,
+        now: Timestamp,
+    ) {
+        let known = &mut self.members[member.as_usize()];
+        if known.handing != Handing::Running(incarnation) {
+            // It began anew, or the ring did, since.
+            return;
+        }
+        match outcome {
+            HandingOutcome::Complete => (known.handing, known.retry_at) = (Handing::Done(incarnation), None),
+            HandingOutcome::Failed => {
+                (known.handing, known.retry_at) = (Handing::Due, Some(now + RETRY_HANDING));
+            }
+        }
+    }
+
+    /// What members should keep has changed.
+    pub(super) fn hand_again(&mut self) {
+        self.members.iter_mut().for_each(|member| member.handing = Handing::Due);
+    }
+
+    pub(super) fn has_handed_all(&self) -> bool {
+        self.others().all(|(_, member)| {
+            let leaves = member.beat.is_some_and(|beat| beat.state == MemberState::Draining);
+            !member.reachable || leaves || matches!(member.handing, Handing::Done(_))
+        })
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        let is_there = |(index, member): (MemberIndex, &Member)| {
+            self.health.is_online(index) && matches!(member.handing, Handing::Done(_))
+        };
+        self.rings.other().is_none() && !self.tenure.is_leaving() && self.others().all(is_there)
+    }
+
+    pub(super) fn is_let_go(&self) -> bool {
+        let mine = Some(self.tenure.incarnation());
+        self.others().filter(|(_, member)| member.reachable).all(|(_, member)| {
+            member.beat.is_some_and(|beat| beat.knows == mine && beat.sees != Standing::Online)
+        })
+    }
+
+    /// Draws the conclusions that reach from one state machine to another.
+    pub(super) fn settle(&mut self, now: Timestamp) {
+        if let Some(target) = self.rings.target().map(|ring| ring.id())
+            && self.has_handed_all()
+        {
+            self.rings.prepare(target);
+        }
+        let reached: Vec<bool> = self
+            .members
+            .iter()
+            .map(|member| {
+                member.reachable && member.beat.is_some_and(|beat| beat.state != MemberState::Draining)
+            })
+            .collect();
+        let me = self.me;
+        let counts = |member: MemberIndex| member != me && reached[member.as_usize()];
+        if let Some(Step::Completed) = self.rings.step(counts) {
+            let own = Ring::clone(self.rings.current());
+            if let Ok(alone) = self.rings.aim(own) {
+                self.move_to(alone, now);
+            }
+        }
+    }
+
+    /// Goes on with other rings: everything that is known of members moves to their new indices.
+    pub(super) fn move_to(&mut self, rings: Changeover, now: Timestamp) {
+        let old = self.rings.current().clone();
+        let new = rings.current().clone();
+        let address = old.address(self.me);
+        // A member that was removed keeps its place in the roster until it stops.
+        let Some(me) = new.index_of(address) else { return };
+        let from = |index: MemberIndex| old.index_of(new.address(index));
+        let count = new.roster().len();
+        self.health = self.health.on(count, me, now, from);
+        self.tenure = self.tenure.on(count, me, from);
+        let member =
+            |(index, _)| from(index).map(|old| self.members[old.as_usize()].clone()).unwrap_or_default();
+        self.members = new.roster().map(member).collect();
+        self.me = me;
+        self.rings = rings;
+    }
+
+    /// What `to` is to be told now.
+    pub(super) fn heartbeat(&self, to: MemberIndex) -> Heartbeat {
+        let member = &self.members[to.as_usize()];
+        let knows = member.beat.map(|beat| beat.incarnation);
+        Heartbeat {
+            incarnation: self.tenure.incarnation(),
+            state: self.tenure.state(),
+            acts: self.tenure.mandate() == Mandate::Acting,
+            ring: self.rings.current().id(),
+            target: self.rings.target().map(|ring| ring.id()),
+            prepared: self.rings.is_prepared(),
+            knows,
+            sees: self.health.standing(to),
+            damages: self.health.damages(to),
+            handed: knows.is_some_and(|incarnation| member.handing == Handing::Done(incarnation)),
+        }
+    }
+
+    pub(super) fn has_something_to_say(&self) -> bool {
+        self.to_tell().next().is_some()
+    }
+
+    /// Members that can be reached and were last told something else.
+    pub(super) fn to_tell(&self) -> impl Iterator<Item = MemberIndex> {
+        let others = self.others().filter(|(_, member)| member.reachable);
+        others.filter(|(index, member)| member.told != Some(self.heartbeat(*index))).map(|(index, _)| index)
+    }
+
+    /// What `to` is told now; it is not told again before it changes.
+    pub(super) fn tell(&mut self, to: MemberIndex) -> Heartbeat {
+        let beat = self.heartbeat(to);
+        self.members[to.as_usize()].told = Some(beat);
+        beat
+    }
+
+    pub(super) fn report(&self, now: Timestamp) -> Vec<MemberKnown> {
+        let roster = self.rings.current().roster().zip(&self.members);
+        let known = |((index, address), member): ((MemberIndex, &MemberAddress), &Member)| MemberKnown {
+            index,
+            address: address.clone(),
+            health: self.health.of(index, now),
+            beat: member.beat,
+            last_failure: member.last_failure.clone(),
+            damages: self.health.damages(index),
+            handed: matches!(member.handing, Handing::Done(_)),
+        };
+        roster.map(known).collect()
+    }
+}

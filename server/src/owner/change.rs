@@ -1,0 +1,115 @@
+//! What a write makes of an object: its conditions checked, its patch applied, its version taken. Nothing is stored.
+
+use ringhold_ring::{Key, Timestamp, Ttl};
+
+use super::Owner;
+use crate::object::{Conditions, Object, Operation, Outcome, Record, Refusal};
+use crate::patch::{self, PatchError};
+use crate::store::{Applied, Full};
+
+/// A record that is to be stored, and what is answered once it is.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) record: Record,
+    answer: Answer,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Put,
+    Delete,
+    Patch { created: bool },
+}
+
+impl Change {
+    /// What is answered when the store did that.
+    pub(super) fn outcome(&self, applied: Applied) -> Outcome {
+        match (self.answer, &self.record) {
+            (Answer::Patch { created }, Record::Object(object)) => {
+                Outcome::Patched { object: object.clone(), created }
+            }
+            (Answer::Put, record) if applied == Applied::Created => Outcome::Created(record.version()),
+            (Answer::Put, record) => Outcome::Replaced(record.version()),
+            (Answer::Delete | Answer::Patch { .. }, _) => Outcome::Deleted,
+        }
+    }
+}
+
+impl Owner {
+    /// What `operation` makes of what is stored under `key` now.
+    pub(super) fn change(
+        &self,
+        key: &Key<'_>,
+        operation: &Operation,
+        members: usize,
+    ) -> Result<Change, Refusal> {
+        match operation {
+            // A read changes nothing, and nobody asks what it would change.
+            Operation::Get { .. } => Err(Refusal::PreconditionFailed),
+            Operation::Put { value, content_type, ttl, conditions } => {
+                let limit = self.settings.max_object_bytes;
+                if value.len() > limit {
+                    return Err(Refusal::TooLarge { limit });
+                }
+                self.check(key, conditions)?;
+                let now = self.clock.now();
+                let (version, expires_at) = (self.versions.next(now), self.expiry(*ttl, now));
+                let (value, content_type) = (value.clone(), content_type.clone());
+                let record = Record::Object(Object { value, content_type, version, expires_at });
+                Ok(Change { record, answer: Answer::Put })
+            }
+            Operation::Delete { conditions } => {
+                self.check(key, conditions)?;
+                let now = self.clock.now();
+                let keep = if members == 1 { std::time::Duration::ZERO } else { self.cluster.tombstone_ttl };
+                let record = Record::Tombstone { version: self.versions.next(now), expires_at: now + keep };
+                Ok(Change { record, answer: Answer::Delete })
+            }
+            Operation::Patch { kind, document, content_type, ttl, conditions } => {
+                let current = self.store.get(key);
+                if !conditions.hold_for_write(current.as_ref().map(|object| object.version)) {
+                    return Err(Refusal::PreconditionFailed);
+                }
+                let now = self.clock.now();
+                let limit = self.settings.max_object_bytes;
+                let patched = patch::apply(*kind, current.as_ref(), document, content_type, now, limit)?;
+                let expires_at = match (&current, ttl) {
+                    (Some(current), None) => current.expires_at,
+                    (_, ttl) => self.expiry(*ttl, now),
+                };
+                let patch::Patched { value, content_type } = patched;
+                let version = self.versions.next(now);
+                let record = Record::Object(Object { value, content_type, version, expires_at });
+                Ok(Change { record, answer: Answer::Patch { created: current.is_none() } })
+            }
+        }
+    }
+
+    fn check(&self, key: &Key<'_>, conditions: &Conditions) -> Result<(), Refusal> {
+        if conditions.is_empty() || conditions.hold_for_write(self.store.version(key)) {
+            Ok(())
+        } else {
+            Err(Refusal::PreconditionFailed)
+        }
+    }
+
+    fn expiry(&self, ttl: Option<Ttl>, now: Timestamp) -> Option<Timestamp> {
+        ttl.or(self.settings.default_ttl).map(|ttl| now + ttl.as_duration())
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(_: Full) -> Self {
+        Self::StoreFull
+    }
+}
+
+impl From<PatchError> for Refusal {
+    fn from(error: PatchError) -> Self {
+        match error {
+            PatchError::Malformed(why) => Self::MalformedPatch(why),
+            PatchError::Conflict(why) => Self::PatchConflict(why),
+            PatchError::TooLarge { limit } => Self::TooLarge { limit },
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Having other members keep a record: to all of its receivers at once, and once more to who takes the place of those
+//! that do not answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use ringhold_ring::{Digest, Key, MemberAddress, Version, View};
+
+use super::Owner;
+use super::change::Change;
+use crate::membership::Membership;
+use crate::object::{OperationId, Record};
+use crate::peer::network::{Ask, Copied, CopyOf, Copying, Network, Told};
+
+/// The sending side of a write.
+#[derive(Debug)]
+pub(super) struct Copies {
+    network: Arc<dyn Network>,
+    membership: Arc<Membership>,
+    peer_timeout: Duration,
+}
+
+/// What became of a record on its way to its receivers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Placed {
+    /// So many members hold it, once this one does.
+    Held(usize),
+    /// This member acts as owner of the key itself.
+    NotOwner(MemberAddress),
+    /// This member has a newer record.
+    Newer(MemberAddress),
+}
+
+impl Copies {
+    pub(super) fn new(
+        network: Arc<dyn Network>,
+        membership: Arc<Membership>,
+        peer_timeout: Duration,
+    ) -> Self {
+        Self { network, membership, peer_timeout }
+    }
+
+    /// Has everybody keep `change` who should.
+    pub(super) async fn place(
+        &self,
+        key: &Key<'_>,
+        digest: Digest,
+        change: &Change,
+        ids: Vec<(OperationId, Version)>,
+        view: &View,
+    ) -> Placed {
+        let addresses = |view: &View| -> Vec<MemberAddress> {
+            let receivers = Owner::receivers(view, digest).into_iter();
+            receivers.map(|member| view.ring().address(member).clone()).collect()
+        };
+        let mut receivers = addresses(view);
+        let mut held = 1;
+        if receivers.is_empty() {
+            return Placed::Held(held);
+        }
+        let copy = CopyOf {
+            key: key.clone().into_owned(),
+            record: change.record.clone(),
+            copying: Copying::Write(self.membership.term()),
+            ring: view.ring().id(),
+            ids,
+        };
+        // Whoever forwarded the operation waits for `cluster.peer_timeout`; two rounds must fit in.
+        for timeout in [self.peer_timeout / 2, self.peer_timeout / 4] {
+            let sending: FuturesUnordered<_> = receivers
+                .iter()
+                .map(|member| self.send(member, &copy, timeout))
+                .enumerate()
+                .map(ranked)
+                .collect();
+            let mut answers: Vec<_> = sending.collect().await;
+            // Which of several refusals is heeded must not hang on who was faster.
+            answers.sort_unstable_by_key(|(_, copied)| !matches!(copied, Some(Copied::NotOwner)));
+            let mut failed = false;
+            for (rank, copied) in answers {
+                match copied {
+                    Some(Copied::Kept) => held += 1,
+                    Some(Copied::NotOwner) => return Placed::NotOwner(receivers[rank].clone()),
+                    Some(Copied::Newer(_)) => return Placed::Newer(receivers[rank].clone()),
+                    Some(Copied::Full | Copied::Skewed) => {}
+                    None => failed = true,
+                }
+            }
+            if !failed {
+                break;
+            }
+            let again = addresses(&self.membership.view());
+            receivers = again.into_iter().filter(|member| !receivers.contains(member)).collect();
+        }
+        Placed::Held(held)
+    }
+
+    /// The record that `member` has under `key`.
+    pub(super) async fn fetch(&self, key: &Key<'_>, member: &MemberAddress) -> Option<Record> {
+        let ask = Ask::Record(key.clone().into_owned());
+        match self.network.ask(member, ask, self.peer_timeout / 4).await {
+            Ok(Told::Record(record)) => record,
+            _ => None,
+        }
+    }
+
+    async fn send(&self, member: &MemberAddress, copy: &CopyOf, timeout: Duration) -> Option<Copied> {
+        match self.network.ask(member, Ask::Copy(copy.clone()), timeout).await {
+            Ok(Told::Copied(copied)) => Some(copied),
+            Ok(_) => Some(Copied::Full),
+            Err(error) => {
+                self.membership.damage(member, &error.to_string());
+                None
+            }
+        }
+    }
+}
+
+/// The answer of the receiver with this rank.
+async fn ranked((rank, sending): (usize, impl Future<Output = Option<Copied>>)) -> (usize, Option<Copied>) {
+    (rank, sending.await)
+}

@@ -1,0 +1,69 @@
+//! Keeping what other members copy here, and telling them what is here.
+
+use ringhold_ring::{Key, MemberAddress};
+use tracing::warn;
+
+use super::Owner;
+use crate::object::Record;
+use crate::peer::network::{Copied, CopyOf, Copying};
+use crate::store::{Applied, Room};
+use crate::telemetry::Gate;
+
+static SKEWED: Gate = Gate::new();
+
+impl Owner {
+    /// Keeps a copy that `from` sends, unless what is here is newer, or this member acts as owner of its key itself.
+    pub async fn keep(&self, from: &MemberAddress, copy: CopyOf) -> Copied {
+        let CopyOf { key, record, copying, ring, ids } = copy;
+        let now = self.clock.now();
+        if let Err(skew) = self.versions.observe(record.version(), now) {
+            if let Some(more) = SKEWED.pass(now) {
+                warn!(member = %from, %skew, more, "a copy was refused");
+            }
+            return Copied::Skewed;
+        }
+        let digest = key.digest();
+        let room = match (copying, &record) {
+            (Copying::Handoff, Record::Object(_)) => Room::Spare,
+            (Copying::Handoff, Record::Tombstone { .. }) | (Copying::Write(_), _) => Room::Evict,
+        };
+        let _turn = match copying {
+            Copying::Handoff => self.order.turn(&key).await,
+            Copying::Write(term) => {
+                self.membership.saw_ring(from, ring);
+                if self.membership.observe_term(from, term).is_err() {
+                    return Copied::NotOwner;
+                }
+                let acts_here = || self.is_owner(digest, &self.membership.view());
+                // A turn that is taken is that of a write of this member's own, which may wait for `from`.
+                let turn = match self.order.try_turn(&key) {
+                    Some(turn) => turn,
+                    None if acts_here() => return Copied::NotOwner,
+                    None => self.order.turn(&key).await,
+                };
+                if acts_here() {
+                    return Copied::NotOwner;
+                }
+                turn
+            }
+        };
+        let version = record.version();
+        match self.store.apply(&key, record, room) {
+            Ok(Applied::Stale(newer)) if newer > version => Copied::Newer(newer),
+            Ok(_) => {
+                self.note_stray(digest);
+                self.repeats.merge(digest, &ids, now);
+                Copied::Kept
+            }
+            Err(_) => Copied::Full,
+        }
+    }
+
+    /// Which of these versions are newer than what is here.
+    #[must_use]
+    pub fn wants(&self, offers: &[(Key<'static>, ringhold_ring::Version)]) -> Vec<bool> {
+        let is_newer =
+            |(key, version): &(Key<'static>, _)| self.store.newest(key).is_none_or(|here| here < *version);
+        offers.iter().map(is_newer).collect()
+    }
+}

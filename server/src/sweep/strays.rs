@@ -1,0 +1,104 @@
+//! Records that this member holds without being one of their home members: of keys that it stood in for, or that a
+//! changed member list has given to others. They are dropped once every home member has them and acts for itself.
+
+use std::sync::Arc;
+
+use ringhold_ring::{Key, MemberIndex, Version, View};
+use tracing::{debug, info};
+
+use super::Sweep;
+use super::sums::some_records;
+use crate::peer::PeerError;
+use crate::peer::network::{Copied, MAX_OFFERS};
+use crate::store::Cursor;
+
+/// Records of the same home members.
+type Group = (Vec<MemberIndex>, Vec<(Key<'static>, Version)>);
+
+impl Sweep {
+    /// Brings records home that belong elsewhere, if there may be any and somebody takes them.
+    pub(super) async fn bring_strays_home(&self) {
+        let owner = self.objects.owner();
+        let view = Arc::clone(&self.membership.view());
+        if view.is_leaving() || !owner.may_have_strays() {
+            return;
+        }
+        // Whatever comes from now on is for the next time.
+        owner.expect_no_strays();
+        let mut dropped = 0;
+        let mut all_dropped = true;
+        let mut groups: Vec<Group> = Vec::new();
+        let mut cursor = Some(Cursor::default());
+        while let Some(from) = cursor {
+            let found;
+            (found, cursor) = some_records(owner.store(), from);
+            for (key, version) in found {
+                let digest = key.digest();
+                if view.is_home(digest, view.me()) {
+                    continue;
+                }
+                let homes = view.keepers(digest);
+                if !homes.iter().all(|home| self.membership.acts(*home)) {
+                    all_dropped = false;
+                    continue;
+                }
+                match groups.iter_mut().find(|(known, _)| *known == homes) {
+                    Some((_, records)) => records.push((key, version)),
+                    None => groups.push((homes, vec![(key, version)])),
+                }
+            }
+            let is_last = cursor.is_none();
+            for (homes, records) in
+                groups.extract_if(.., |(_, records)| is_last || records.len() >= MAX_OFFERS / 2)
+            {
+                for records in records.chunks(MAX_OFFERS) {
+                    match self.bring_home(&homes, records, &view).await {
+                        Ok(count) => {
+                            dropped += count;
+                            all_dropped &= count == records.len();
+                        }
+                        Err(error) => {
+                            debug!(%error, "bringing records home broke off");
+                            all_dropped = false;
+                        }
+                    }
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+        if dropped > 0 {
+            info!(records = dropped, "brought home and dropped here");
+        }
+        if !all_dropped {
+            owner.expect_strays();
+        }
+    }
+
+    /// Sees that every one of `homes` has these records, and drops those here that are the same still.
+    async fn bring_home(
+        &self,
+        homes: &[MemberIndex],
+        records: &[(Key<'static>, Version)],
+        view: &View,
+    ) -> Result<usize, PeerError> {
+        let store = self.objects.owner().store();
+        let mut is_home = vec![true; records.len()];
+        for home in homes {
+            let member = view.ring().address(*home);
+            let wanted = self.wanted(member, records).await?;
+            for ((is_home, (key, _)), wanted) in is_home.iter_mut().zip(records).zip(wanted) {
+                if !wanted {
+                    continue;
+                }
+                let Some(record) = store.record(key) else { continue };
+                let copied = self.send(member, key.clone(), record, view).await?;
+                *is_home &= matches!(copied, Copied::Kept | Copied::Newer(_));
+            }
+        }
+        let mut dropped = 0;
+        for ((key, version), _) in records.iter().zip(is_home).filter(|(_, is_home)| *is_home) {
+            dropped += usize::from(store.remove_if(key, *version));
+        }
+        Ok(dropped)
+    }
+}
