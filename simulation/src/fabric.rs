@@ -368,6 +368,7 @@ impl Fabric {
                 at_ms >= since_ms
                     && beat.state == MemberState::Ready
                     && beat.sees == Standing::Online
+                    && beat.acts
                     && beat.handed
                     && beat.target.is_none()
                     && Some(beat.ring) == ring
@@ -442,7 +443,9 @@ const fn may_come_twice(payload: &Payload) -> bool {
 
 const fn key_of(payload: &Payload) -> Option<&Key<'static>> {
     match payload {
-        Payload::Execute { key, .. } | Payload::Ask(Ask::Copy(CopyOf { key, .. })) => Some(key),
+        Payload::Execute { key, .. } | Payload::Ask(Ask::Copy(CopyOf { key, .. }) | Ask::Record(key)) => {
+            Some(key)
+        }
         Payload::Ask(_) => None,
     }
 }
@@ -466,6 +469,7 @@ fn describe(payload: &Payload) -> String {
         }
         Payload::Ask(Ask::Offer(keys)) => format!("offer of {}", keys.len()),
         Payload::Ask(Ask::Sums { bits }) => format!("sums of {bits} bits"),
-        Payload::Ask(Ask::Ring) => "which ring".to_owned(),
+        Payload::Ask(Ask::Ring(ring)) => format!("which ring is {ring}"),
+        Payload::Ask(Ask::Record(_)) => "which record".to_owned(),
     }
 }

@@ -14,7 +14,6 @@ use ringhold_server::object::Record;
 use ringhold_server::peer::network::Handler;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::fabric::{Arrival, Fabric, Notice, Payload, Reply};
 use crate::node::{Node, Setup};
@@ -96,8 +95,7 @@ impl<N: Node> Host<N> {
             (Arc::new(N::start(setup, wire, clock, seed)?), pace)
         };
         let running = Arc::clone(&node);
-        // The process is stopped by dropping its runtime; only a graceful end asks it to stop.
-        runtime.spawn(async move { running.run(CancellationToken::new()).await });
+        runtime.spawn(async move { running.run().await });
         self.fabric.begin_life(self.index, number);
         self.lives = number;
         self.is_paused = false;

@@ -3,14 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use ringhold_simulation::real::Real;
 use ringhold_simulation::scenario::Weather;
 use ringhold_simulation::seeds::{Summary, Verdict};
-use ringhold_simulation::toy::{SOUND, Toy};
-
-type Simulated = Toy<SOUND>;
-
-/// What a toy survives.
-const WEATHERS: &[Weather] = &[Weather::Calm, Weather::Pauses, Weather::Partitions];
 
 /// Runs whole rings over a simulated network and clock, and checks what they promise.
 #[derive(Debug, Parser)]
@@ -32,7 +27,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let weathers = if arguments.weather.is_empty() { WEATHERS } else { &arguments.weather };
+    let weathers = if arguments.weather.is_empty() { &Weather::ALL[..] } else { &arguments.weather };
     let is_fine = match arguments.seed {
         Some(seed) => one(seed, weathers),
         None => many(&arguments, weathers),
@@ -41,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn one(seed: u64, weathers: &[Weather]) -> bool {
-    let verdict = Verdict::of::<Simulated>(seed, weathers);
+    let verdict = Verdict::of::<Real>(seed, weathers);
     if verdict.violations.is_empty() {
         println!(
             "seed {seed} ({}): nothing is wrong; the sum of its log is {:016x}",
@@ -49,14 +44,14 @@ fn one(seed: u64, weathers: &[Weather]) -> bool {
         );
         return true;
     }
-    println!("{}", verdict.explain::<Simulated>(weathers));
+    println!("{}", verdict.explain::<Real>(weathers));
     false
 }
 
 fn many(arguments: &Arguments, weathers: &[Weather]) -> bool {
     let chosen: String =
         arguments.weather.iter().map(|weather| format!(" --weather {}", weather.name())).collect();
-    let summary = Summary::of::<Simulated>(arguments.first, arguments.seeds, weathers, |verdict| {
+    let summary = Summary::of::<Real>(arguments.first, arguments.seeds, weathers, |verdict| {
         let Verdict { seed, summary, violations, .. } = verdict;
         let first = violations.first().map(|violation| violation.what.as_str()).unwrap_or_default();
         println!(

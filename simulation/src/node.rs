@@ -9,7 +9,6 @@ use ringhold_ring::{Key, MemberAddress, Placement};
 use ringhold_server::clock::Clock;
 use ringhold_server::object::{Answer, Delivery, Operation, Record};
 use ringhold_server::peer::network::{Handler, Network};
-use tokio_util::sync::CancellationToken;
 
 /// What a node is configured with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +61,8 @@ pub trait Node: Send + Sync + Sized + 'static {
     /// What other members reach of it.
     fn handler(&self) -> Arc<Self::Handler>;
 
-    /// Does what goes on by itself, until told to stop.
-    fn run(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send;
+    /// Does what goes on by itself, as long as it is polled.
+    fn run(&self) -> impl Future<Output = ()> + Send;
 
     /// Leaves the ring: returns when the process may end.
     fn leave(&self) -> impl Future<Output = ()> + Send;

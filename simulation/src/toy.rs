@@ -20,7 +20,6 @@ use ringhold_server::peer::PeerError;
 use ringhold_server::peer::network::{
     Ask, Copied, CopyOf, Copying, Executed, Handler, Network, Passage, RingDescription, Told,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::node::{Node, Setup};
 
@@ -238,9 +237,9 @@ impl<const BUG: u8> Node for Toy<BUG> {
         Arc::clone(&self.0)
     }
 
-    async fn run(&self, stop: CancellationToken) {
+    async fn run(&self) {
         let mut rounds = 0_u64;
-        while !stop.is_cancelled() {
+        loop {
             tokio::time::sleep(COPY_INTERVAL).await;
             rounds += 1;
             if rounds.is_multiple_of(SWEEP_EVERY) {
@@ -276,12 +275,12 @@ impl<const BUG: u8> Handler for Inner<BUG> {
     async fn answer(&self, _from: &MemberAddress, ask: Ask) -> Told {
         match ask {
             Ask::Copy(copy) => Told::Copied(self.take(copy)),
-            Ask::Ring => Told::Ring(RingDescription {
+            Ask::Ring(_) => Told::Ring(RingDescription {
                 members: self.ring.members().map(|(_, address)| address.clone()).collect(),
                 placement: self.ring.placement(),
                 replicas: self.ring.replicas(),
             }),
-            Ask::Heartbeat(_) | Ask::Offer(_) | Ask::Sums { .. } => Told::Busy,
+            Ask::Heartbeat(_) | Ask::Record(_) | Ask::Offer(_) | Ask::Sums { .. } => Told::Busy,
         }
     }
 }
