@@ -150,12 +150,14 @@ impl Membership {
     /// Waits until this node knows whether it may act.
     pub async fn resolved(&self) -> Mandate {
         let mut changes = self.changes.subscribe();
-        loop {
-            match self.mandate() {
-                Mandate::Doubting => drop(changes.changed().await),
-                mandate => return mandate,
-            }
+        let mut mandate = self.mandate();
+        while mandate == Mandate::Doubting {
+            // The sender is a part of self. To ask `mandate` again would itself be a change: all who wait here would
+            // wake each other without end.
+            let _ = changes.changed().await;
+            mandate = self.known.lock().tenure.mandate();
         }
+        mandate
     }
 
     /// A request to `member` failed: takes it out and lets go of every request that waits on it.

@@ -1,0 +1,475 @@
+//! The simulated network: who reaches whom, after how long, and what becomes of what is under way.
+//!
+//! It stands for kept streams: a message between connected members that is cut off on its way may have arrived, one
+//! to a member without a process is refused at once, and one to whom no stream can be opened was certainly not sent.
+//! Order is not kept, not even between two members. Invariant: nothing arrives before the end of the step in which
+//! it was sent, so the members may take each step one after the other.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use ringhold_ring::{Heartbeat, Key, MemberAddress, MemberState, Standing};
+use ringhold_server::object::{Answer, Delivery, Operation};
+use ringhold_server::peer::network::{Ask, CopyOf, Executed, Passage, Told};
+use tokio::sync::oneshot;
+
+use crate::log::{Event, Log};
+use crate::node::Setup;
+use crate::random::Random;
+
+/// What one member sends another.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// An operation to execute.
+    Execute {
+        /// Of which key.
+        key: Key<'static>,
+        /// What to do.
+        operation: Operation,
+        /// How it came there.
+        passage: Passage,
+        /// How long its sender waits.
+        time_left_ms: u64,
+    },
+    /// Anything else.
+    Ask(Ask),
+}
+
+/// What comes back.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// To [`Payload::Execute`].
+    Executed(Executed),
+    /// To [`Payload::Ask`].
+    Told(Told),
+}
+
+/// Why nothing comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was certainly not delivered.
+    NotSent,
+    /// It may have been.
+    Lost,
+}
+
+/// Something that happens at a member.
+#[derive(Debug)]
+pub enum Arrival {
+    /// Another member's message.
+    Message {
+        /// Who sent it.
+        from: usize,
+        /// What its answer is known by.
+        call: u64,
+        /// What it is.
+        payload: Payload,
+    },
+    /// The end of a call of this member's.
+    Reply {
+        /// Which call.
+        call: u64,
+        /// How it ended.
+        result: Result<Reply, Fate>,
+    },
+    /// A client's request.
+    Request {
+        /// What its answer is known by.
+        attempt: u64,
+        /// Of which key.
+        key: Key<'static>,
+        /// What to do.
+        operation: Operation,
+        /// How.
+        delivery: Delivery,
+    },
+    /// A request to leave the ring.
+    Leave,
+    /// A new configuration.
+    Reload(Box<Setup>),
+}
+
+/// What a member has to say to the world outside the ring.
+#[derive(Debug)]
+pub enum Notice {
+    /// A client's request is answered.
+    Answered {
+        /// Which.
+        attempt: u64,
+        /// How.
+        answer: Box<Answer>,
+    },
+    /// The member has left, and its process may end.
+    Left,
+    /// The member does not take its new configuration.
+    Refused(String),
+}
+
+/// How one member reaches another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Nothing gets through.
+    pub is_cut: bool,
+    /// Of a thousand messages, how many never arrive.
+    pub loss_permille: u64,
+    /// Of a thousand messages that may come twice, how many do.
+    pub duplicates_permille: u64,
+    /// How much longer each message takes.
+    pub slower_ms: u64,
+}
+
+/// How long messages take.
+#[derive(Clone, Copy, Debug)]
+pub struct Delays {
+    /// The least: no step may be longer.
+    pub least_ms: u64,
+    /// Up to so much comes on top.
+    pub spread_ms: u64,
+    /// Of a thousand messages, how many take ten times that.
+    pub stragglers_permille: u64,
+}
+
+struct Call {
+    from: usize,
+    to: usize,
+    is_connected: bool,
+    answer: oneshot::Sender<Result<Reply, Fate>>,
+}
+
+/// One ring's network, shared by all its members.
+pub struct Fabric(Mutex<Inner>);
+
+struct Inner {
+    random: Random,
+    delays: Delays,
+    addresses: BTreeMap<MemberAddress, usize>,
+    links: Vec<Vec<Link>>,
+    /// Who has a stream to whom.
+    connected: Vec<Vec<bool>>,
+    lives: Vec<Option<u64>>,
+    inboxes: Vec<BTreeMap<(u64, u64), Arrival>>,
+    notices: Vec<(u64, usize, Notice)>,
+    calls: BTreeMap<u64, Call>,
+    /// What each member last said to each other one, and when.
+    beats: Vec<Vec<Option<(u64, Heartbeat)>>>,
+    numbers: u64,
+    step_ms: (u64, u64),
+    log: Log,
+}
+
+impl fmt::Debug for Fabric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fabric").finish_non_exhaustive()
+    }
+}
+
+impl Fabric {
+    /// A network between machines at `addresses`, on none of which a process runs.
+    #[must_use]
+    pub fn new(addresses: &[MemberAddress], delays: Delays, random: Random, log: Log) -> Arc<Self> {
+        let size = addresses.len();
+        let numbered = addresses.iter().enumerate().map(|(at, address)| (address.clone(), at));
+        Arc::new(Self(Mutex::new(Inner {
+            random,
+            delays,
+            addresses: numbered.collect(),
+            links: vec![vec![Link::default(); size]; size],
+            connected: vec![vec![false; size]; size],
+            lives: vec![None; size],
+            inboxes: (0..size).map(|_| BTreeMap::new()).collect(),
+            notices: Vec::new(),
+            calls: BTreeMap::new(),
+            beats: vec![vec![None; size]; size],
+            numbers: 0,
+            step_ms: (0, 0),
+            log,
+        })))
+    }
+
+    /// Begins the step from `start_ms` to `end_ms`.
+    pub fn begin_step(&self, start_ms: u64, end_ms: u64) {
+        self.0.lock().step_ms = (start_ms, end_ms);
+    }
+
+    /// When the present step began.
+    #[must_use]
+    pub fn step_start_ms(&self) -> u64 {
+        self.0.lock().step_ms.0
+    }
+
+    /// The address of the member with this index.
+    #[must_use]
+    pub fn address(&self, member: usize) -> Option<MemberAddress> {
+        let inner = self.0.lock();
+        inner.addresses.iter().find(|(_, at)| **at == member).map(|(address, _)| address.clone())
+    }
+
+    /// What happens at `member` before `end_ms`, in its order.
+    #[must_use]
+    pub fn arrivals(&self, member: usize, end_ms: u64) -> BTreeMap<(u64, u64), Arrival> {
+        let mut inner = self.0.lock();
+        let later = inner.inboxes[member].split_off(&(end_ms, 0));
+        std::mem::replace(&mut inner.inboxes[member], later)
+    }
+
+    /// Has something happen at `member`, as soon as it can.
+    pub fn post(&self, member: usize, arrival: Arrival) {
+        let mut inner = self.0.lock();
+        let at_ms = inner.step_ms.1;
+        inner.put(member, at_ms, arrival);
+    }
+
+    /// What members have said to the outside since this was last asked: when, who, what.
+    #[must_use]
+    pub fn notices(&self) -> Vec<(u64, usize, Notice)> {
+        std::mem::take(&mut self.0.lock().notices)
+    }
+
+    /// `member`, in its life number `life`, says something to the outside at `now_ms`.
+    pub fn notify(&self, member: usize, life: u64, now_ms: u64, notice: Notice) {
+        let mut inner = self.0.lock();
+        if inner.lives[member] == Some(life) {
+            let now_ms = inner.in_step(now_ms);
+            inner.notices.push((now_ms, member, notice));
+        }
+    }
+
+    /// A process begins to run at `member`.
+    pub fn begin_life(&self, member: usize, life: u64) {
+        let mut inner = self.0.lock();
+        inner.lives[member] = Some(life);
+        inner.disconnect_all(member);
+    }
+
+    /// No process runs at `member` any more: all that is under way to it is lost.
+    pub fn end_life(&self, member: usize) {
+        let mut inner = self.0.lock();
+        inner.lives[member] = None;
+        inner.inboxes[member].clear();
+        inner.disconnect_all(member);
+        let at_ms = inner.step_ms.1;
+        let to_it: Vec<_> = inner
+            .calls
+            .iter()
+            .filter(|(_, call)| call.to == member)
+            .map(|(id, call)| (*id, call.from))
+            .collect();
+        for (call, from) in to_it {
+            // The sender's system hears of the end of the stream, unless the way back is cut.
+            if !inner.links[member][from].is_cut {
+                let arrives_ms = at_ms + inner.delay(member, from);
+                inner.put(from, arrives_ms, Arrival::Reply { call, result: Err(Fate::Lost) });
+            }
+        }
+        inner.calls.retain(|_, call| call.from != member);
+    }
+
+    /// Changes how `from` reaches `to`.
+    pub fn set_link(&self, from: usize, to: usize, link: Link) {
+        self.0.lock().links[from][to] = link;
+    }
+
+    /// Whether `from` and `to` reach each other now, both ways.
+    #[must_use]
+    pub fn is_open(&self, from: usize, to: usize) -> bool {
+        let inner = self.0.lock();
+        !inner.links[from][to].is_cut && !inner.links[to][from].is_cut
+    }
+
+    /// Sends `payload` from a member to another; the receiver gets how it ended, if it ends.
+    #[must_use]
+    pub fn call(
+        &self,
+        from: usize,
+        to: &MemberAddress,
+        payload: Payload,
+        now_ms: u64,
+    ) -> Option<(u64, oneshot::Receiver<Result<Reply, Fate>>)> {
+        let mut inner = self.0.lock();
+        let to = *inner.addresses.get(to)?;
+        let now_ms = inner.in_step(now_ms);
+        let (answer, receiver) = oneshot::channel();
+        let call = inner.number();
+        let was_connected = inner.connected[from][to];
+        let reaches = !inner.links[from][to].is_cut && (was_connected || !inner.links[to][from].is_cut);
+        if let Payload::Ask(Ask::Heartbeat(beat)) = &payload {
+            inner.beats[from][to] = Some((now_ms, *beat));
+        }
+        inner.calls.insert(call, Call { from, to, is_connected: was_connected || reaches, answer });
+        inner.log.add(now_ms, || Event::Sent {
+            from,
+            to,
+            what: describe(&payload),
+            key: key_of(&payload).cloned(),
+        });
+        if reaches {
+            inner.connected[from][to] = inner.lives[to].is_some();
+            inner.send(from, to, call, payload, now_ms);
+        }
+        Some((call, receiver))
+    }
+
+    /// Nobody waits for this call any more. Says what is known of it, if it has not ended.
+    pub fn forget(&self, call: u64) -> Fate {
+        match self.0.lock().calls.remove(&call) {
+            Some(call) if !call.is_connected => Fate::NotSent,
+            _ => Fate::Lost,
+        }
+    }
+
+    /// `from`, in its life number `life`, answers a call at `now_ms`.
+    pub fn answer(&self, from: usize, life: u64, call: u64, reply: Reply, now_ms: u64) {
+        let mut inner = self.0.lock();
+        let Some(to) = inner.calls.get(&call).map(|call| call.from) else { return };
+        let link = inner.links[from][to];
+        if inner.lives[from] != Some(life) || link.is_cut || inner.random.chance(link.loss_permille) {
+            return;
+        }
+        let arrives_ms = inner.in_step(now_ms) + inner.delay(from, to);
+        inner.put(to, arrives_ms, Arrival::Reply { call, result: Ok(reply) });
+    }
+
+    /// Hands a call's end over to whoever waits for it.
+    pub fn end(&self, call: u64, result: Result<Reply, Fate>) {
+        let ended = self.0.lock().calls.remove(&call);
+        if let Some(ended) = ended {
+            // Nobody may be waiting any more.
+            let _ = ended.answer.send(result);
+        }
+    }
+
+    /// `from` drops its stream to `to`, and with it what is under way there.
+    pub fn disconnect(&self, from: usize, to: &MemberAddress) {
+        let ended: Vec<_> = {
+            let mut inner = self.0.lock();
+            let Some(to) = inner.addresses.get(to).copied() else { return };
+            inner.connected[from][to] = false;
+            inner.calls.extract_if(.., |_, call| call.from == from && call.to == to).collect()
+        };
+        for (_, call) in ended {
+            let fate = if call.is_connected { Fate::Lost } else { Fate::NotSent };
+            let _ = call.answer.send(Err(fate));
+        }
+    }
+
+    /// Whether all of `members` have told each other since `since_ms` that they are ready, get requests, have handed
+    /// over everything, and use one ring.
+    #[must_use]
+    pub fn is_whole(&self, members: &[usize], since_ms: u64) -> bool {
+        let inner = self.0.lock();
+        let pairs = members.iter().flat_map(|from| members.iter().map(move |to| (*from, *to)));
+        let beats: Vec<_> =
+            pairs.filter(|(from, to)| from != to).map(|(from, to)| inner.beats[from][to]).collect();
+        let ring = beats.first().copied().flatten().map(|(_, beat)| beat.ring);
+        beats.iter().all(|beat| {
+            beat.is_some_and(|(at_ms, beat)| {
+                at_ms >= since_ms
+                    && beat.state == MemberState::Ready
+                    && beat.sees == Standing::Online
+                    && beat.acts
+                    && beat.handed
+                    && beat.target.is_none()
+                    && Some(beat.ring) == ring
+            })
+        })
+    }
+
+    /// All addresses but these.
+    #[must_use]
+    pub fn others_than(&self, members: &[MemberAddress]) -> Vec<MemberAddress> {
+        self.0.lock().addresses.keys().filter(|address| !members.contains(address)).cloned().collect()
+    }
+}
+
+impl Inner {
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// Members' own clocks are not exact: what they say of the time is put into the present step.
+    fn in_step(&self, now_ms: u64) -> u64 {
+        now_ms.clamp(self.step_ms.0, self.step_ms.1)
+    }
+
+    fn put(&mut self, member: usize, at_ms: u64, arrival: Arrival) {
+        let number = self.number();
+        self.inboxes[member].insert((at_ms.max(self.step_ms.1), number), arrival);
+    }
+
+    fn delay(&mut self, from: usize, to: usize) -> u64 {
+        let Delays { least_ms, spread_ms, stragglers_permille } = self.delays;
+        let straggles = self.random.chance(stragglers_permille);
+        let spread = self.random.below(spread_ms + 1) * if straggles { 10 } else { 1 };
+        least_ms + spread + self.links[from][to].slower_ms
+    }
+
+    fn send(&mut self, from: usize, to: usize, call: u64, payload: Payload, now_ms: u64) {
+        let arrives_ms = now_ms + self.delay(from, to);
+        if self.lives[to].is_none() {
+            let back_ms = arrives_ms + self.delay(to, from);
+            self.put(from, back_ms, Arrival::Reply { call, result: Err(Fate::NotSent) });
+            return;
+        }
+        let link = self.links[from][to];
+        if self.random.chance(link.loss_permille) {
+            return;
+        }
+        if may_come_twice(&payload) && self.random.chance(link.duplicates_permille) {
+            let again_ms = arrives_ms + self.delay(from, to);
+            self.put(to, again_ms, Arrival::Message { from, call, payload: payload.clone() });
+        }
+        self.put(to, arrives_ms, Arrival::Message { from, call, payload });
+    }
+
+    fn disconnect_all(&mut self, member: usize) {
+        for other in 0..self.links.len() {
+            self.connected[member][other] = false;
+            self.connected[other][member] = false;
+        }
+    }
+}
+
+/// No stream delivers twice, but members repeat what must not be lost; what carries no mark to know a repeat by is
+/// not repeated.
+const fn may_come_twice(payload: &Payload) -> bool {
+    match payload {
+        Payload::Execute { passage, .. } => passage.id.is_some(),
+        Payload::Ask(_) => true,
+    }
+}
+
+const fn key_of(payload: &Payload) -> Option<&Key<'static>> {
+    match payload {
+        Payload::Execute { key, .. } | Payload::Ask(Ask::Copy(CopyOf { key, .. }) | Ask::Record(key)) => {
+            Some(key)
+        }
+        Payload::Ask(_) => None,
+    }
+}
+
+fn describe(payload: &Payload) -> String {
+    match payload {
+        Payload::Execute { operation, passage, .. } => {
+            let name = match operation {
+                Operation::Get { .. } => "get",
+                Operation::Put { .. } => "put",
+                Operation::Delete { .. } => "delete",
+                Operation::Patch { .. } => "patch",
+            };
+            let instead = if passage.instead_of.is_some() { " in its place" } else { "" };
+            let failure = if passage.after_failure { " after a failure" } else { "" };
+            format!("{name}, hop {}{instead}{failure}", passage.hops)
+        }
+        Payload::Ask(Ask::Copy(copy)) => format!("copy {:?} of {}", copy.copying, copy.record.version()),
+        Payload::Ask(Ask::Heartbeat(beat)) => {
+            format!("heartbeat: {}, sees {:?}, handed {}", beat.state.name(), beat.sees, beat.handed)
+        }
+        Payload::Ask(Ask::Offer(keys)) => format!("offer of {}", keys.len()),
+        Payload::Ask(Ask::Sums { bits }) => format!("sums of {bits} bits"),
+        Payload::Ask(Ask::Ring(ring)) => format!("which ring is {ring}"),
+        Payload::Ask(Ask::Record(_)) => "which record".to_owned(),
+    }
+}

@@ -1,0 +1,589 @@
+//! A whole ring, its clients and its faults, from the first second to the last: what makes a run of a scenario.
+//!
+//! Time goes in steps no longer than the shortest message: first the world acts (faults, clients), then every machine
+//! runs through the step, one after the other; none can feel another before the next step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ringhold_ring::MemberAddress;
+
+use crate::checks::{Agreement, Seen, Violation};
+use crate::clients::{Clients, Next, Request, TIMEOUT};
+use crate::fabric::{Arrival, Fabric, Link, Notice};
+use crate::faults::{Condition, Fault, Faults};
+use crate::history::History;
+use crate::host::Host;
+use crate::log::{Event, Log};
+use crate::node::Node;
+use crate::random::Random;
+use crate::scenario::{Scenario, Weather};
+
+/// How often all members' records are looked at.
+const LOOK_MS: u64 = 200;
+/// How long a leaving process may take.
+const LEAVING_MS: u64 = 60_000;
+/// How long a process that has left waits for its clients' last answers.
+const LAST_ANSWERS_MS: u64 = 1_000;
+/// How often a client that found no node tries again.
+const NO_NODE_MS: u64 = 100;
+
+/// What the world does at some moment.
+#[derive(Debug)]
+enum Act {
+    Ask { client: usize },
+    Send { client: usize, request: Box<Request> },
+    TimeOut { client: usize, attempt: u64 },
+    Fault,
+    Resume { machine: usize, life: u64 },
+    Start { machine: usize },
+    Stop { machine: usize, life: u64 },
+    StillLeaving { machine: usize, life: u64 },
+    Mend { ways: Vec<(usize, usize)> },
+    Reload { machine: usize, members: Vec<usize> },
+    Leave { machine: usize, for_ms: Option<u64> },
+    Look,
+}
+
+/// What a run did, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Faults.
+    pub faults: u64,
+    /// Operations of clients.
+    pub operations: u64,
+    /// Those whose outcome is unknown.
+    pub unknown: u64,
+    /// Simulated time.
+    pub simulated_ms: u64,
+}
+
+/// What is left of a run.
+#[derive(Debug)]
+pub struct Run {
+    /// What was asked and answered.
+    pub history: History,
+    /// What was found to be wrong while it went on.
+    pub violations: Vec<Violation>,
+    /// From when on nobody writes any more, and all is whole or should be.
+    pub quiet_ms: u64,
+    /// What every living member holds in the end.
+    pub agreement: Agreement,
+    /// Requests that failed.
+    pub failures: Vec<String>,
+    /// Numbers.
+    pub tally: Tally,
+    /// The log.
+    pub log: Log,
+}
+
+/// A run that goes on.
+pub struct World<'a, N> {
+    scenario: &'a Scenario,
+    fabric: Arc<Fabric>,
+    hosts: Vec<Host<N>>,
+    clients: Clients,
+    faults: Faults,
+    random: Random,
+    log: Log,
+    now_ms: u64,
+    acts: BTreeMap<(u64, u64), Act>,
+    numbers: u64,
+    /// Which client, at which machine, waits for the answer to an attempt.
+    attempts: BTreeMap<u64, (usize, usize)>,
+    members: Vec<usize>,
+    /// What each machine is configured with.
+    told: Vec<Vec<usize>>,
+    leaving: Vec<Option<Option<u64>>>,
+    lost: Vec<bool>,
+    changed_ms: u64,
+    minority_since: Vec<Option<u64>>,
+    is_busy: bool,
+    seen: Seen,
+    violations: Vec<Violation>,
+    tally: Tally,
+}
+
+impl<'a, N: Node> World<'a, N> {
+    /// A ring whose members have just been started. The log keeps what concerns the key named `kept`.
+    #[must_use]
+    pub fn new(scenario: &'a Scenario, kept: Option<&str>) -> Self {
+        let mut random = Random::new(scenario.seed ^ 0x5249_4e47_484f_4c44);
+        let log = Log::new(kept);
+        let fabric = Fabric::new(&scenario.machines, scenario.delays, random.fork(), log.clone());
+        let machines = scenario.machines.len();
+        let hosts = scenario.skews.iter().enumerate();
+        let hosts = hosts.map(|(index, skew)| Host::new(index, *skew, Arc::clone(&fabric))).collect();
+        let members: Vec<_> = (0..scenario.members).collect();
+        Self {
+            scenario,
+            fabric,
+            hosts,
+            clients: Clients::new(random.fork()),
+            faults: Faults::new(scenario, random.fork()),
+            random,
+            log,
+            now_ms: 0,
+            acts: BTreeMap::new(),
+            numbers: 0,
+            attempts: BTreeMap::new(),
+            told: vec![members.clone(); machines],
+            members,
+            leaving: vec![None; machines],
+            lost: vec![false; machines],
+            changed_ms: 0,
+            minority_since: vec![None; machines],
+            is_busy: true,
+            seen: Seen::default(),
+            violations: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Runs it to its end.
+    #[must_use]
+    pub fn run(mut self) -> Run {
+        self.fabric.begin_step(0, self.scenario.delays.least_ms);
+        for machine in self.members.clone() {
+            self.start(machine);
+        }
+        // Clients come when the ring has found itself.
+        for client in 0..self.scenario.clients {
+            let first_ms = 3_000 + self.random.below(500);
+            self.at(first_ms, Act::Ask { client });
+        }
+        let first_ms = 3_000 + self.faults.rest_ms();
+        self.at(first_ms, Act::Fault);
+        self.at(LOOK_MS, Act::Look);
+        self.run_until(self.scenario.busy_ms);
+        self.end_faults();
+        let clients_end_ms = self.now_ms + 5 * u64::try_from(TIMEOUT.as_millis()).unwrap_or_default();
+        while self.now_ms < clients_end_ms && !self.attempts.is_empty() {
+            self.run_until(self.now_ms + LOOK_MS);
+        }
+        let agreement = self.heal();
+        let quiet_ms = self.now_ms;
+        self.read_all();
+        self.finish(quiet_ms, agreement)
+    }
+
+    fn finish(mut self, quiet_ms: u64, agreement: Agreement) -> Run {
+        let history = self.clients.history().clone();
+        self.tally.operations = history.0.len() as u64;
+        self.tally.unknown = history.0.iter().filter(|operation| operation.is_unknown()).count() as u64;
+        self.tally.simulated_ms = self.now_ms;
+        let failures = self.clients.failures().to_vec();
+        Run {
+            history,
+            violations: self.violations,
+            quiet_ms,
+            agreement,
+            failures,
+            tally: self.tally,
+            log: self.log,
+        }
+    }
+
+    /// Everybody who should run runs, everything gets through, nobody asks any more.
+    fn end_faults(&mut self) {
+        self.is_busy = false;
+        self.note("the last fault ends".into());
+        let machines = self.hosts.len();
+        for one in 0..machines {
+            for other in 0..machines {
+                self.fabric.set_link(one, other, Link::default());
+            }
+        }
+        for machine in 0..machines {
+            self.hosts[machine].resume();
+        }
+        for machine in self.members.clone() {
+            if !self.hosts[machine].is_alive() {
+                self.start(machine);
+            } else if self.told[machine] != self.members {
+                self.reload(machine, &self.members.clone());
+            }
+        }
+        self.changed_ms = self.now_ms;
+        self.survey();
+    }
+
+    /// Waits until all members agree, as long as they may take.
+    fn heal(&mut self) -> Agreement {
+        let end_ms = self.now_ms + self.scenario.healing_ms;
+        loop {
+            self.run_until(self.now_ms + 500);
+            let agreement = self.agreement();
+            let left = self.leaving.iter().all(Option::is_none);
+            if (agreement.is_reached() && left) || self.now_ms >= end_ms {
+                return agreement;
+            }
+        }
+    }
+
+    fn agreement(&self) -> Agreement {
+        let living: Vec<_> =
+            (0..self.hosts.len()).filter(|machine| self.hosts[*machine].is_alive()).collect();
+        let held = living.iter().map(|machine| {
+            let now = self.hosts[*machine].clock(self.now_ms);
+            (self.scenario.machines[*machine].clone(), now, self.hosts[*machine].records())
+        });
+        let setup = self.scenario.setup_of(0, &self.members);
+        Agreement::of(&setup, held.collect())
+    }
+
+    /// Every key is read once more through every member.
+    fn read_all(&mut self) {
+        let machines = self.members.clone();
+        for key in self.clients.keys() {
+            for machine in &machines {
+                let Some(request) = self.clients.read(0, key.clone(), self.now_ms) else { continue };
+                self.send(0, *machine, request);
+                let limit_ms = self.now_ms + 10_000;
+                while !self.attempts.is_empty() && self.now_ms < limit_ms {
+                    self.step();
+                }
+            }
+        }
+    }
+
+    fn run_until(&mut self, end_ms: u64) {
+        while self.now_ms < end_ms {
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        let end_ms = self.now_ms + self.scenario.delays.least_ms;
+        self.fabric.begin_step(self.now_ms, end_ms);
+        let later = self.acts.split_off(&(self.now_ms + 1, 0));
+        for (_, act) in std::mem::replace(&mut self.acts, later) {
+            self.act(act);
+        }
+        for host in &self.hosts {
+            host.step(end_ms);
+        }
+        for (at_ms, machine, notice) in self.fabric.notices() {
+            self.hear(at_ms, machine, notice);
+        }
+        self.now_ms = end_ms;
+    }
+
+    fn at(&mut self, at_ms: u64, act: Act) {
+        self.numbers += 1;
+        self.acts.insert((at_ms, self.numbers), act);
+    }
+
+    fn note(&self, what: String) {
+        self.log.add(self.now_ms, || Event::Noted { what, key: None });
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Ask { client } => self.ask(client),
+            Act::Send { client, request } => self.send_anywhere(client, *request),
+            Act::TimeOut { client, attempt } => {
+                if self.attempts.remove(&attempt).is_some() {
+                    let next = self.clients.unanswered(client, "no answer in time", self.now_ms);
+                    self.go_on(client, next, self.now_ms);
+                }
+            }
+            Act::Fault => self.fault(),
+            Act::Resume { machine, life } => {
+                if self.hosts[machine].life() == life && self.hosts[machine].is_paused() {
+                    self.note(format!("{machine} goes on"));
+                    self.hosts[machine].resume();
+                    self.survey();
+                }
+            }
+            Act::Start { machine } => {
+                if !self.hosts[machine].is_alive() && self.members.contains(&machine) {
+                    self.start(machine);
+                }
+            }
+            Act::Stop { machine, life } => self.stop(machine, life),
+            Act::StillLeaving { machine, life } => {
+                if self.hosts[machine].life() == life && self.leaving[machine].is_some() {
+                    self.violations
+                        .push(Violation::new(None, format!("member {machine} does not end its leaving")));
+                }
+            }
+            Act::Mend { ways } => {
+                self.note(format!("mended: {ways:?}"));
+                for (from, to) in ways {
+                    self.fabric.set_link(from, to, Link::default());
+                }
+                self.survey();
+            }
+            Act::Reload { machine, members } => {
+                // A later list may have come first.
+                if members == self.members && self.told[machine] != members {
+                    self.reload(machine, &members);
+                }
+            }
+            Act::Leave { machine, for_ms } => self.leave(machine, for_ms),
+            Act::Look => self.look(),
+        }
+    }
+
+    fn start(&mut self, machine: usize) {
+        let setup = self.scenario.setup_of(machine, &self.members);
+        self.told[machine].clone_from(&self.members);
+        let seed = self.random.number();
+        self.note(format!("{machine} starts"));
+        if let Err(why) = self.hosts[machine].start(&setup, seed, self.now_ms) {
+            self.violations.push(Violation::new(None, format!("member {machine} does not start: {why}")));
+        }
+        self.leaving[machine] = None;
+        self.seen.forget(machine);
+        self.changed_ms = self.now_ms;
+        self.survey();
+    }
+
+    fn reload(&mut self, machine: usize, members: &[usize]) {
+        self.told[machine] = members.to_vec();
+        if self.hosts[machine].is_alive() {
+            self.note(format!("{machine} is told that the members are {members:?}"));
+            let setup = self.scenario.setup_of(machine, members);
+            self.fabric.post(machine, Arrival::Reload(Box::new(setup)));
+            self.changed_ms = self.now_ms;
+        }
+    }
+
+    fn crash(&mut self, machine: usize) {
+        self.note(format!("{machine} ends"));
+        self.hosts[machine].crash();
+        self.leaving[machine] = None;
+        let broken: Vec<_> =
+            self.attempts.iter().filter(|(_, (_, at))| *at == machine).map(|(id, _)| *id).collect();
+        for attempt in broken {
+            if let Some((client, _)) = self.attempts.remove(&attempt) {
+                let next = self.clients.unanswered(client, "the connection broke", self.now_ms);
+                self.go_on(client, next, self.now_ms);
+            }
+        }
+        self.changed_ms = self.now_ms;
+        self.survey();
+    }
+
+    /// `for_ms` is how long until it is started again; nothing: never.
+    fn leave(&mut self, machine: usize, for_ms: Option<u64>) {
+        if self.hosts[machine].is_alive() && self.leaving[machine].is_none() {
+            self.note(format!("{machine} is asked to leave"));
+            self.leaving[machine] = Some(for_ms);
+            self.fabric.post(machine, Arrival::Leave);
+            let life = self.hosts[machine].life();
+            self.at(self.now_ms + LEAVING_MS, Act::StillLeaving { machine, life });
+        }
+    }
+
+    /// A process that has left ends when its clients have their answers.
+    fn stop(&mut self, machine: usize, life: u64) {
+        let Some(for_ms) = self.leaving[machine].filter(|_| self.hosts[machine].life() == life) else {
+            return;
+        };
+        self.crash(machine);
+        if let Some(for_ms) = for_ms {
+            self.at(self.now_ms + for_ms, Act::Start { machine });
+        }
+    }
+
+    fn fault(&mut self) {
+        if !self.is_busy {
+            return;
+        }
+        let ring = self.condition();
+        if let Some(fault) = self.faults.next(&ring) {
+            self.tally.faults += 1;
+            self.note(format!("{fault:?}"));
+            self.begin(fault);
+        }
+        let next_ms = self.now_ms + self.faults.rest_ms();
+        self.at(next_ms, Act::Fault);
+    }
+
+    fn condition(&mut self) -> Condition {
+        let is_up = |machine: &usize| {
+            let host = &self.hosts[*machine];
+            host.is_alive() && !host.is_paused() && self.leaving[*machine].is_none()
+        };
+        let running: Vec<_> = self.members.iter().copied().filter(is_up).collect();
+        let agreed = self.members.iter().all(|member| self.told[*member] == self.members);
+        let all_run = running.len() == self.members.len();
+        let is_whole = all_run && agreed && self.fabric.is_whole(&self.members, self.changed_ms + 1);
+        if is_whole {
+            self.lost.fill(false);
+        }
+        let lost = self.lost.iter().filter(|lost| **lost).count();
+        Condition { members: self.members.clone(), running, lost, is_whole }
+    }
+
+    fn begin(&mut self, fault: Fault) {
+        match fault {
+            Fault::Pause { member, for_ms } => {
+                self.lost[member] = true;
+                self.hosts[member].pause();
+                self.changed_ms = self.now_ms + for_ms;
+                let life = self.hosts[member].life();
+                self.at(self.now_ms + for_ms, Act::Resume { machine: member, life });
+                self.survey();
+            }
+            Fault::Crash { member, for_ms } => {
+                self.lost[member] = true;
+                self.crash(member);
+                self.at(self.now_ms + for_ms, Act::Start { machine: member });
+            }
+            Fault::Leave { member, for_ms } => self.leave(member, Some(for_ms)),
+            Fault::Cut { ways, for_ms } => {
+                for (from, to) in &ways {
+                    self.fabric.set_link(*from, *to, Link { is_cut: true, ..Link::default() });
+                }
+                self.at(self.now_ms + for_ms, Act::Mend { ways });
+                self.survey();
+            }
+            Fault::Noise { ways, loss_permille, slower_ms, for_ms } => {
+                let link = Link { loss_permille, slower_ms, duplicates_permille: 50, is_cut: false };
+                for (from, to) in &ways {
+                    self.fabric.set_link(*from, *to, link);
+                }
+                self.at(self.now_ms + for_ms, Act::Mend { ways });
+            }
+            Fault::Members { members, within_ms } => self.change_members(members, within_ms),
+        }
+    }
+
+    /// New members start with the new list; all that run are told of it in any order; who is no member any more
+    /// leaves last.
+    fn change_members(&mut self, members: Vec<usize>, within_ms: u64) {
+        let gone: Vec<_> = self.members.iter().copied().filter(|old| !members.contains(old)).collect();
+        let new: Vec<_> = members.iter().copied().filter(|new| !self.members.contains(new)).collect();
+        self.members.clone_from(&members);
+        for machine in 0..self.hosts.len() {
+            if new.contains(&machine) && !self.hosts[machine].is_alive() {
+                self.start(machine);
+            } else if self.hosts[machine].is_alive() {
+                let at_ms = self.now_ms + self.random.below(within_ms + 1);
+                self.at(at_ms, Act::Reload { machine, members: members.clone() });
+            }
+        }
+        for machine in gone {
+            self.at(self.now_ms + within_ms + 1_000, Act::Leave { machine, for_ms: None });
+        }
+    }
+
+    /// Who is on the smaller side, and since when.
+    fn survey(&mut self) {
+        let members = &self.members;
+        let runs = |machine: usize| self.hosts[machine].is_alive() && !self.hosts[machine].is_paused();
+        for machine in 0..self.hosts.len() {
+            let reaches = |other: &&usize| {
+                **other == machine || (runs(**other) && self.fabric.is_open(machine, **other))
+            };
+            let is_minority = 2 * members.iter().filter(reaches).count() <= members.len();
+            let since = &mut self.minority_since[machine];
+            *since = if is_minority { since.or(Some(self.now_ms)) } else { None };
+        }
+    }
+
+    fn look(&mut self) {
+        for (machine, host) in self.hosts.iter().enumerate() {
+            if host.is_alive() && !host.is_paused() {
+                let now = host.clock(self.now_ms);
+                self.seen.look(machine, now, &host.records(), &mut self.violations);
+            }
+        }
+        self.at(self.now_ms + LOOK_MS, Act::Look);
+    }
+
+    fn ask(&mut self, client: usize) {
+        if !self.is_busy {
+            return;
+        }
+        if let Some(request) = self.clients.ask(client, self.now_ms) {
+            self.send_anywhere(client, request);
+        }
+    }
+
+    fn send_anywhere(&mut self, client: usize, request: Request) {
+        // Whoever is asked to leave says so, and gets no new clients; a node that was paused or has crashed does not.
+        let open = |machine: &usize| self.leaving[*machine].is_none();
+        let careful = matches!(self.scenario.weather, Weather::Rolling | Weather::Changes);
+        let up = |machine: &usize| !careful || self.hosts[*machine].is_alive();
+        let open: Vec<_> =
+            self.members.iter().copied().filter(|machine| open(machine) && up(machine)).collect();
+        match self.random.pick(&open).copied() {
+            Some(machine) => self.send(client, machine, request),
+            None => self.at(self.now_ms + NO_NODE_MS, Act::Send { client, request: Box::new(request) }),
+        }
+    }
+
+    fn send(&mut self, client: usize, machine: usize, request: Request) {
+        if !self.hosts[machine].is_alive() {
+            let next = self.clients.not_sent(client, self.now_ms);
+            self.go_on(client, next, self.now_ms);
+            return;
+        }
+        self.numbers += 1;
+        let attempt = self.numbers;
+        self.attempts.insert(attempt, (client, machine));
+        let Request { key, operation, delivery } = request;
+        let what = format!("client {client} asks {machine}: {operation:?}");
+        self.log.add(self.now_ms, || Event::Noted { what, key: Some(key.clone()) });
+        self.fabric.post(machine, Arrival::Request { attempt, key, operation, delivery });
+        let timeout_ms = u64::try_from(TIMEOUT.as_millis()).unwrap_or_default();
+        self.at(self.now_ms + timeout_ms, Act::TimeOut { client, attempt });
+    }
+
+    fn go_on(&mut self, client: usize, next: Next, now_ms: u64) {
+        let rest_ms = now_ms + 1 + self.random.below(self.scenario.rest_ms);
+        match next {
+            Next::Repeat(request) => self.at(rest_ms, Act::Send { client, request: Box::new(request) }),
+            Next::Done => self.at(rest_ms, Act::Ask { client }),
+        }
+    }
+
+    fn hear(&mut self, at_ms: u64, machine: usize, notice: Notice) {
+        match notice {
+            Notice::Answered { attempt, answer } => {
+                let Some((client, _)) = self.attempts.remove(&attempt) else { return };
+                let what = format!("client {client} is answered: {:?}", answer.result);
+                self.log.add(at_ms, || Event::Noted { what, key: self.clients.key_of(client) });
+                let machines: &[MemberAddress] = &self.scenario.machines;
+                let next = self.clients.answered(client, &answer, machines, at_ms);
+                if matches!(next, Next::Done) {
+                    self.check_guard(at_ms);
+                }
+                self.go_on(client, next, at_ms);
+            }
+            Notice::Left => {
+                self.note(format!("{machine} has left"));
+                let life = self.hosts[machine].life();
+                let waits = self.attempts.values().any(|(_, at)| *at == machine);
+                let at_ms = at_ms + if waits { LAST_ANSWERS_MS } else { 1 };
+                self.at(at_ms, Act::Stop { machine, life });
+            }
+            Notice::Refused(why) => {
+                let what = format!("member {machine} refuses its new members: {why}");
+                self.violations.push(Violation::new(None, what));
+            }
+        }
+    }
+
+    /// With the majority guard, who has been on the smaller side for a while accepts nothing.
+    fn check_guard(&mut self, now_ms: u64) {
+        let setup = &self.scenario.setup;
+        if !setup.majority_guard {
+            return;
+        }
+        let notices_in = 2 * (setup.peer_timeout + setup.probe_interval) * self.members.len() as u32;
+        let notices_in_ms = u64::try_from(notices_in.as_millis()).unwrap_or(u64::MAX);
+        let Some(operation) = self.clients.last_answered() else { return };
+        let Some(executor) = operation.executor.filter(|_| operation.is_acknowledged()) else { return };
+        if let Some(since_ms) = self.minority_since[executor]
+            && operation.invoked_ms > since_ms + notices_in_ms
+        {
+            let what = format!("member {executor} answers at {now_ms} ms, in a minority since {since_ms} ms");
+            self.violations.push(Violation::new(Some(operation.key.clone()), what));
+        }
+    }
+}
