@@ -254,6 +254,7 @@ fn replies() -> Vec<Vec<u8>> {
     };
     let done = |outcome| Reply::Done(Ok(outcome));
     let refused = |refusal| Reply::Done(Err(refusal));
+    let tombstone = Record::Tombstone { version: version(), expires_at: now() + Duration::from_secs(9) };
     let replies = [
         done(Outcome::Found(object(10))),
         done(Outcome::Found(object(INLINE_BYTES + 1))),
@@ -276,6 +277,10 @@ fn replies() -> Vec<Vec<u8>> {
         Reply::Told(Told::Copied(Copied::Newer(version()))),
         Reply::Told(Told::Wanted(vec![true, false, true, true, false, false, true, false, true])),
         Reply::Told(Told::Sums(Bytes::from(vec![8; 32]))),
+        Reply::Told(Told::Record(None)),
+        Reply::Told(Told::Record(Some(Record::Object(object(10))))),
+        Reply::Told(Told::Record(Some(Record::Object(object(INLINE_BYTES + 1))))),
+        Reply::Told(Told::Record(Some(tombstone))),
         Reply::Told(Told::Ring(ring())),
         Reply::Told(Told::Busy),
         Reply::NotOwner,
@@ -330,7 +335,8 @@ fn asks() -> Vec<Vec<u8>> {
         Some(Ask::Offer(offer(3))),
         Some(Ask::Offer(offer(0))),
         Some(Ask::Sums { bits: 4 }),
-        Some(Ask::Ring),
+        Key::new("a/key").ok().map(Ask::Record),
+        Some(Ask::Ring(RING)),
     ];
     let encode = |asked: &Ask| {
         let mut payload = Vec::new();
@@ -383,6 +389,7 @@ fn probes() -> Vec<Vec<u8>> {
     let quiet = Heartbeat {
         incarnation: Incarnation::new(42),
         state: MemberState::Ready,
+        acts: false,
         ring: RING,
         target: None,
         prepared: false,
@@ -392,6 +399,7 @@ fn probes() -> Vec<Vec<u8>> {
         handed: false,
     };
     let full = Heartbeat {
+        acts: true,
         target: Some(RING),
         prepared: true,
         knows: Some(Incarnation::new(7)),

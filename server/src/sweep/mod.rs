@@ -118,10 +118,11 @@ impl Sweep {
             tokio::time::sleep(self.settings.sweep_interval).await;
             for known in self.membership.report() {
                 let is_me = known.address == *self.membership.address();
-                if !is_me && known.health == ringhold_ring::MemberHealth::Online {
-                    if let Err(error) = self.hand_over(&known.address).await {
-                        debug!(member = %known.address, %error, "comparing broke off");
-                    }
+                if !is_me
+                    && known.health == ringhold_ring::MemberHealth::Online
+                    && let Err(error) = self.hand_over(&known.address).await
+                {
+                    debug!(member = %known.address, %error, "comparing broke off");
                 }
             }
         }

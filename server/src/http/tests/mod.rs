@@ -31,10 +31,8 @@ use super::guard::{Guard, Policy};
 use super::report::{ClusterReport, CopiesReport, Location, MemberReport, NodeStatus, SecurityReport};
 use super::{AcceptedMember, App, serve};
 use crate::clock::Clock;
-use crate::owner::Owner;
 use crate::routing::Objects;
 use crate::security::tls::Tls;
-use crate::store::Store;
 use crate::telemetry::metrics::{Page, family};
 
 /// No answer takes this long unless something is wrong.
@@ -88,7 +86,6 @@ impl Node {
         config.store.max_object_bytes = 100_000;
         change(&mut config);
         let clock = Clock::manual(NOW);
-        let member: MemberAddress = MEMBER.parse().unwrap();
         let objects = Objects::alone(&config.store, clock.clone(), MEMBER);
         let status = Arc::new(Status::default());
         let (accepted, members) = mpsc::unbounded_channel();

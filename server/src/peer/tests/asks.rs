@@ -1,4 +1,4 @@
-//! What members ask each other besides operations: heartbeats, copies, offers, sums, rings.
+//! What members ask each other besides operations: heartbeats, copies, records, offers, sums, rings.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::raw::{Raw, far};
 use super::*;
-use crate::object::{OperationId, Record};
+use crate::object::OperationId;
 use crate::peer::connection::{Connection, Trace};
 use crate::peer::frame::Kind;
 use crate::peer::hello::MAX_REQUESTS;
@@ -74,7 +74,7 @@ async fn a_copy_that_no_member_of_its_size_can_keep_is_not_sent() {
 }
 
 #[tokio::test]
-async fn offers_sums_and_rings_larger_than_a_frame_are_answered() {
+async fn offers_and_sums_larger_than_a_frame_are_answered() {
     let (node, peers) = (Node::start().await, peers());
     ask(&peers, &node, Ask::Copy(copy(&long_key(7), "x"))).await.unwrap();
     let offer = (0..MAX_OFFERS).map(|at| (key(&long_key(at)), Version::from_bytes([1; 12]))).collect();
@@ -84,7 +84,27 @@ async fn offers_sums_and_rings_larger_than_a_frame_are_answered() {
         let sums = Told::Sums(vec![7; 8 << bits].into());
         assert_eq!(ask(&peers, &node, Ask::Sums { bits }).await, Ok(sums), "2^{bits} sums");
     }
-    assert_eq!(ask(&peers, &node, Ask::Ring).await, Ok(Told::Ring(wide_ring())));
+}
+
+#[tokio::test]
+async fn a_ring_larger_than_a_frame_is_described_by_its_id() {
+    let (node, peers) = (Node::start().await, peers());
+    for (id, told) in [(7, Told::Ring(wide_ring())), (8, Told::Busy)] {
+        assert_eq!(ask(&peers, &node, Ask::Ring(RingId::from_u64(id))).await, Ok(told), "ring {id}");
+    }
+}
+
+#[tokio::test]
+async fn records_of_every_size_are_told() {
+    let (node, peers) = (Node::start().await, peers());
+    let (there, nothing) = (Ask::Record(key("k")), Ask::Record(key("nothing")));
+    for size in [0, 1, (16 << 10) + 1, 4 << 20] {
+        let sent = copy("k", vec![size as u8; size]);
+        assert_eq!(ask(&peers, &node, Ask::Copy(sent.clone())).await, KEPT);
+        let told = Ok(Told::Record(Some(sent.record)));
+        assert_eq!(ask(&peers, &node, there.clone()).await, told, "{size} bytes");
+    }
+    assert_eq!(ask(&peers, &node, nothing).await, Ok(Told::Record(None)));
 }
 
 fn long_key(number: usize) -> String {

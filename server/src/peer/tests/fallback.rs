@@ -217,6 +217,7 @@ async fn a_plain_member_agrees_with_every_heartbeat_and_takes_nothing_that_needs
     let agreed = Heartbeat {
         incarnation: theirs.incarnation,
         state: MemberState::Ready,
+        acts: true,
         target,
         prepared: true,
         knows: Some(ours.incarnation),
@@ -227,8 +228,13 @@ async fn a_plain_member_agrees_with_every_heartbeat_and_takes_nothing_that_needs
     assert_eq!(theirs, agreed);
 
     let before = seen.lock().len();
-    let asks =
-        [Ask::Ring, Ask::Sums { bits: 1 }, Ask::Offer(Vec::new()), Ask::Copy(super::asks::copy("k", "x"))];
+    let asks = [
+        Ask::Ring(RingId::from_u64(7)),
+        Ask::Sums { bits: 1 },
+        Ask::Offer(Vec::new()),
+        Ask::Record(key("k")),
+        Ask::Copy(super::asks::copy("k", "x")),
+    ];
     for asked in asks {
         let error = peers.ask(&member, asked, PATIENCE).await.unwrap_err();
         let PeerError::NotSent(text) = error else { panic!("{error}") };
@@ -316,8 +322,8 @@ async fn with_a_secret_and_without_tls_whoever_does_not_take_the_stream_is_asked
         let us = identity("127.0.0.1:1");
         us.set_secrets(Some(some_secrets()));
         let peers = Peers::new(us, Tcp);
-        let stored = peers.execute(&member, &key("k"), &put("new"), PATIENCE).await.unwrap_err();
-        let probed = peers.probe(&member, PATIENCE).await.unwrap_err();
+        let stored = peers.forward(&member, &key("k"), &put("new"), PATIENCE).await.unwrap_err();
+        let probed = peers.heartbeat(&member, PATIENCE).await.unwrap_err();
         for error in [stored, probed] {
             let PeerError::NotSent(text) = error else { panic!("{error}") };
             assert!(text.contains(&format!("with status {status}")), "{text}");

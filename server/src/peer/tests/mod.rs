@@ -42,7 +42,7 @@ use super::{
     PeerError, Peers, ServeError, Tcp, serve, wants_stream,
 };
 use crate::clock::Clock;
-use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal};
+use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Record, Refusal};
 
 /// Longer than anything here takes; a test that reaches it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -90,6 +90,7 @@ fn heartbeat(state: MemberState) -> Heartbeat {
     Heartbeat {
         incarnation: Incarnation::new(42),
         state,
+        acts: false,
         ring: RingId::from_u64(7),
         target: None,
         prepared: false,
@@ -176,7 +177,7 @@ impl Handler for Memory {
             Ask::Heartbeat(_) => Told::Heartbeat(heartbeat(*self.state.lock())),
             Ask::Copy(CopyOf { key, record, .. }) => {
                 self.begin(&key).await;
-                if let crate::object::Record::Object(object) = record {
+                if let Record::Object(object) = record {
                     self.objects.lock().insert(key.as_str().to_owned(), object);
                 }
                 Told::Copied(Copied::Kept)
@@ -186,7 +187,11 @@ impl Handler for Memory {
                 Told::Wanted(keys.iter().map(|(key, _)| !objects.contains_key(key.as_str())).collect())
             }
             Ask::Sums { bits } => Told::Sums(vec![7; 8 << self.bits.lock().unwrap_or(bits)].into()),
-            Ask::Ring => Told::Ring(wide_ring()),
+            Ask::Record(key) => {
+                Told::Record(self.objects.lock().get(key.as_str()).cloned().map(Record::Object))
+            }
+            Ask::Ring(id) if id == RingId::from_u64(7) => Told::Ring(wide_ring()),
+            Ask::Ring(_) => Told::Busy,
         }
     }
 }

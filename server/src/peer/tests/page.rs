@@ -5,7 +5,6 @@ use std::time::Duration;
 use ringhold_ring::Term;
 
 use super::*;
-use crate::object::Record;
 use crate::peer::Hello;
 use crate::peer::frame::{self, CHUNK_BYTES, INLINE_BYTES, Kind, WINDOW_BYTES};
 use crate::peer::network::Copying;
@@ -49,6 +48,50 @@ fn every_kind_of_frame_is_on_the_page_with_its_limit() {
         let (code, cells) = rows().find(|(_, cells)| cells[0] == name).unwrap_or_else(|| panic!("{name}"));
         assert_eq!(code, kind as u8, "{name}");
         assert_eq!(cells[3].parse(), Ok(kind.max_payload()), "{name}");
+    }
+}
+
+#[test]
+fn every_answer_to_what_is_asked_is_on_the_page() {
+    let (version, expires_at) = (Version::from_bytes([5; 12]), Timestamp::from_millis(9));
+    let value = Bytes::from_static(b"x");
+    let object = Object { value, content_type: ContentType::Text, version, expires_at: None };
+    let tells = [
+        (Told::Copied(Copied::Kept), "to a copy: kept"),
+        (Told::Copied(Copied::Newer(version)), "to a copy: a newer record"),
+        (Told::Copied(Copied::NotOwner), "to a copy: the receiver acts as owner"),
+        (Told::Copied(Copied::Full), "to a copy: there is no room"),
+        (Told::Copied(Copied::Skewed), "to a copy: its version is further ahead"),
+        (Told::Record(None), "to record: there is none"),
+        (Told::Record(Some(Record::Object(object))), "to record: an object"),
+        (Told::Record(Some(Record::Tombstone { version, expires_at })), "to record: a tombstone"),
+        (Told::Wanted(vec![true]), "to an offer"),
+        (Told::Sums(vec![0; 8].into()), "to sums"),
+        (Told::Ring(wide_ring()), "to ring"),
+        (Told::Busy, "to any ASK"),
+    ];
+    for (told, meaning) in tells {
+        let mut payload = Vec::new();
+        reply::encode(&mut payload, &reply::Reply::Told(told), Timestamp::from_millis(1));
+        let row = rows().find(|(code, cells)| *code == payload[0] && cells[0].starts_with(meaning));
+        assert!(row.is_some(), "{:#04x} {meaning}", payload[0]);
+    }
+}
+
+#[test]
+fn what_can_be_asked_is_on_the_page_by_its_number() {
+    let asks = [
+        (Ask::Copy(super::asks::copy("k", "x")), "copy"),
+        (Ask::Offer(Vec::new()), "offer"),
+        (Ask::Sums { bits: 0 }, "sums"),
+        (Ask::Ring(RingId::from_u64(7)), "ring"),
+        (Ask::Record(key("k")), "record"),
+    ];
+    let row = PAGE.lines().find(|line| line.starts_with("| 1 | what: ")).unwrap();
+    for (asked, name) in asks {
+        let mut payload = Vec::new();
+        ask::encode(&mut payload, &asked, Duration::ZERO, Timestamp::from_millis(1));
+        assert!(row.contains(&format!(" {} {name}", payload[0])), "{} {name}", payload[0]);
     }
 }
 

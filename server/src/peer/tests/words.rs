@@ -32,7 +32,7 @@ fn incarnation() -> impl Strategy<Value = Incarnation> {
 fn heartbeats() -> impl Strategy<Value = Heartbeat> {
     let standing = prop::sample::select(vec![Standing::Unmet, Standing::Online, Standing::Offline]);
     let state = prop::sample::select(MemberState::ALL.to_vec());
-    let flags = (any::<bool>(), any::<bool>());
+    let flags = any::<[bool; 3]>();
     (
         incarnation(),
         state,
@@ -43,9 +43,20 @@ fn heartbeats() -> impl Strategy<Value = Heartbeat> {
         any::<u32>(),
         flags,
     )
-        .prop_map(|(incarnation, state, ring, target, knows, sees, damages, (prepared, handed))| {
-            Heartbeat { incarnation, state, ring, target, prepared, knows, sees, damages, handed }
-        })
+        .prop_map(
+            |(incarnation, state, ring, target, knows, sees, damages, [acts, prepared, handed])| Heartbeat {
+                incarnation,
+                state,
+                acts,
+                ring,
+                target,
+                prepared,
+                knows,
+                sees,
+                damages,
+                handed,
+            },
+        )
 }
 
 fn keys() -> impl Strategy<Value = Key<'static>> {
@@ -72,7 +83,8 @@ fn asks() -> impl Strategy<Value = Ask> {
         (0..=MAX_OFFERS)
             .prop_map(|count| Ask::Offer(vec![(longest_key(), Version::from_bytes([2; 12])); count])),
         (0..=MAX_SUM_BITS).prop_map(|bits| Ask::Sums { bits }),
-        Just(Ask::Ring),
+        keys().prop_map(Ask::Record),
+        ring().prop_map(Ask::Ring),
     ]
 }
 
@@ -96,6 +108,7 @@ fn telling() -> impl Strategy<Value = Told> {
     let description = (vec(members(), 0..30), placement, any::<u32>());
     prop_oneof![
         copied.prop_map(Told::Copied),
+        option::of(record()).prop_map(Told::Record),
         vec(any::<bool>(), 0..=MAX_OFFERS).prop_map(Told::Wanted),
         (0..=MAX_SUM_BITS).prop_map(|bits| Told::Sums(vec![3; 8 << bits].into())),
         description.prop_map(|(members, placement, replicas)| {
@@ -275,8 +288,11 @@ fn an_answer_is_only_taken_for_what_was_asked() {
     let sums = Ask::Sums { bits: 3 };
     assert!(told::answers(&Told::Sums(vec![0; 64].into()), &sums));
     assert!(!told::answers(&Told::Sums(vec![0; 128].into()), &sums));
-    assert!(told::answers(&Told::Busy, &sums) && told::answers(&Told::Busy, &Ask::Ring));
-    assert!(!told::answers(&Told::Copied(Copied::Kept), &Ask::Ring));
+    let ring = Ask::Ring(RingId::from_u64(7));
+    assert!(told::answers(&Told::Busy, &sums) && told::answers(&Told::Busy, &ring));
+    assert!(!told::answers(&Told::Copied(Copied::Kept), &ring));
+    let record = Ask::Record(Key::new("k").unwrap());
+    assert!(told::answers(&Told::Record(None), &record) && !told::answers(&Told::Record(None), &ring));
 }
 
 #[test]
@@ -288,13 +304,18 @@ fn expiries_of_objects_and_tombstones_survive_clocks_that_differ() {
     let records = [copy.record.clone(), tombstone];
     let there = Timestamp::from_millis(77);
     for (record, left) in records.into_iter().zip([1000, 1234]) {
-        let (payload, _) = encoded(&Ask::Copy(CopyOf { record, ..copy.clone() }));
+        let (payload, _) = encoded(&Ask::Copy(CopyOf { record: record.clone(), ..copy.clone() }));
         let head = ask::decode(&payload, LIMIT, there).unwrap();
-        let Ask::Copy(CopyOf { record, .. }) = head.ask else { panic!("{:?}", head.ask) };
-        let expires_at = match record {
-            Record::Object(object) => object.expires_at.unwrap(),
-            Record::Tombstone { expires_at, .. } => expires_at,
-        };
-        assert_eq!(expires_at, there + Duration::from_millis(left));
+        let Ask::Copy(CopyOf { record: copied, .. }) = head.ask else { panic!("{:?}", head.ask) };
+        let (payload, _) = answer(Told::Record(Some(record)));
+        let (reply, _) = reply::decode(&payload, LIMIT, there).unwrap();
+        let Reply::Told(Told::Record(Some(told))) = reply else { panic!("{reply:?}") };
+        for record in [copied, told] {
+            let expires_at = match record {
+                Record::Object(object) => object.expires_at.unwrap(),
+                Record::Tombstone { expires_at, .. } => expires_at,
+            };
+            assert_eq!(expires_at, there + Duration::from_millis(left));
+        }
     }
 }
