@@ -423,11 +423,3 @@ fn log_changes(before: &known::Summary, after: &known::Summary) {
         info!(ring = %after.ring, before = %before.ring, "requests go by another ring now");
     }
 }
-
-/// For the tests of other parts.
-#[cfg(test)]
-impl Membership {
-    pub(crate) fn index_of(&self, member: &MemberAddress) -> Option<MemberIndex> {
-        self.known.lock().index_of(member)
-    }
-}
