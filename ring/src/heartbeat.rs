@@ -115,6 +115,8 @@ pub struct Heartbeat {
     pub sees: Standing,
     /// How often the teller has found the hearer damaged.
     pub damages: u32,
+    /// Whether the teller may hold records that belong elsewhere.
+    pub has_strays: bool,
     /// Whether the teller has handed the hearer, in the incarnation it knows, everything that the hearer should keep.
     pub handed: bool,
 }

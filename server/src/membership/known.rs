@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub(super) rings: Changeover,
     pub(super) me: MemberIndex,
     pub(super) members: Vec<Member>,
+    /// Whether there may be records here that belong elsewhere.
+    pub(super) has_strays: bool,
     /// Raised whenever this node begins to doubt: an answer to an older question settles nothing.
     pub(super) doubts: u64,
 }
@@ -95,6 +97,7 @@ impl Known {
             rings: Changeover::new(ring),
             me,
             members: vec![Member::default(); members],
+            has_strays: false,
             doubts: 0,
         })
     }
@@ -233,6 +236,8 @@ impl Known {
     /// What members should keep has changed.
     pub(super) fn hand_again(&mut self) {
         self.members.iter_mut().for_each(|member| member.handing = Handing::Due);
+        // With another ring other records belong elsewhere.
+        self.has_strays = true;
     }
 
     pub(super) fn has_handed_all(&self) -> bool {
@@ -244,9 +249,13 @@ impl Known {
 
     pub(super) fn is_settled(&self) -> bool {
         let is_there = |(index, member): (MemberIndex, &Member)| {
-            self.health.is_online(index) && matches!(member.handing, Handing::Done(_))
+            let is_tidy = member.beat.is_some_and(|beat| !beat.has_strays);
+            self.health.is_online(index) && matches!(member.handing, Handing::Done(_)) && is_tidy
         };
-        self.rings.other().is_none() && !self.tenure.is_leaving() && self.others().all(is_there)
+        self.rings.other().is_none()
+            && !self.tenure.is_leaving()
+            && !self.has_strays
+            && self.others().all(is_there)
     }
 
     pub(super) fn is_let_go(&self) -> bool {
@@ -312,6 +321,7 @@ impl Known {
             knows,
             sees: self.health.standing(to),
             damages: self.health.damages(to),
+            has_strays: self.has_strays,
             handed: knows.is_some_and(|incarnation| member.handing == Handing::Done(incarnation)),
         }
     }

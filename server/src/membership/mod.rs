@@ -49,6 +49,8 @@ pub struct Membership {
     acting_until: AtomicU64,
     /// When this node last found itself running.
     ticked_at: AtomicU64,
+    /// Counts records that were stored here and may belong elsewhere.
+    strays: AtomicU64,
     /// Raised by every change of what is known.
     changes: watch::Sender<u64>,
     /// Something is to be said to others.
@@ -81,6 +83,7 @@ impl Membership {
             own_label: Bytes::from(address.to_string()),
             acting_until: AtomicU64::new(0),
             ticked_at: AtomicU64::new(now.as_millis()),
+            strays: AtomicU64::new(0),
             changes: watch::Sender::new(0),
             announce: Notify::new(),
             probe: Notify::new(),
@@ -233,6 +236,35 @@ impl Membership {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// A record was stored here that belongs elsewhere.
+    pub fn note_stray(&self) {
+        self.strays.fetch_add(1, Ordering::AcqRel);
+        if !self.known.lock().has_strays {
+            self.set_strays(true);
+        }
+    }
+
+    /// How many such records were stored, if there may still be any.
+    #[must_use]
+    pub fn strays(&self) -> Option<u64> {
+        let count = self.strays.load(Ordering::Acquire);
+        self.known.lock().has_strays.then_some(count)
+    }
+
+    /// There is none left of the first `count`.
+    pub fn no_strays_of(&self, count: u64) {
+        if self.strays.load(Ordering::Acquire) == count {
+            self.set_strays(false);
+        }
+    }
+
+    fn set_strays(&self, has_strays: bool) {
+        self.change(self.clock.now(), |known| {
+            known.has_strays = has_strays;
+            None
+        });
     }
 
     /// Members that are to be handed what they should keep and of whom nobody takes care yet; from now on they are

@@ -16,7 +16,6 @@ mod order;
 pub mod repeats;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -53,8 +52,6 @@ pub struct Owner {
     copies: Copies,
     /// Misses and hits.
     reads: Striped<[Counter; 2]>,
-    /// Whether there may be records here of which this member is no home member.
-    strays: AtomicBool,
     /// Writes in progress that began since the last [`Owner::barrier`].
     writes: ArcSwap<TaskTracker>,
 }
@@ -101,25 +98,8 @@ impl Owner {
             repeats: Repeats::default(),
             membership,
             reads: Striped::default(),
-            strays: AtomicBool::new(false),
             writes: ArcSwap::default(),
         }
-    }
-
-    /// Whether there may be records here that belong elsewhere.
-    #[must_use]
-    pub fn may_have_strays(&self) -> bool {
-        self.strays.load(Ordering::Acquire)
-    }
-
-    /// There may be.
-    pub fn expect_strays(&self) {
-        self.strays.store(true, Ordering::Release);
-    }
-
-    /// There are none from before now.
-    pub fn expect_no_strays(&self) {
-        self.strays.store(false, Ordering::Release);
     }
 
     /// The store underneath.
@@ -274,8 +254,8 @@ impl Owner {
     /// A record under `digest` was stored here; perhaps it belongs elsewhere.
     fn note_stray(&self, digest: Digest) {
         let view = self.membership.view();
-        if view.ring().roster().len() > 1 && !view.is_home(digest, view.me()) && !self.may_have_strays() {
-            self.expect_strays();
+        if view.ring().roster().len() > 1 && !view.is_home(digest, view.me()) {
+            self.membership.note_stray();
         }
     }
 

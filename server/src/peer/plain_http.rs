@@ -247,6 +247,7 @@ impl PlainHttp {
 const fn heartbeat(state: MemberState, ours: &Heartbeat) -> Heartbeat {
     Heartbeat {
         acts: true,
+        has_strays: false,
         incarnation: Incarnation::new(0),
         state,
         ring: ours.ring,

@@ -20,11 +20,8 @@ impl Sweep {
     pub(super) async fn bring_strays_home(&self) {
         let owner = self.objects.owner();
         let view = Arc::clone(&self.membership.view());
-        if view.is_leaving() || !owner.may_have_strays() {
-            return;
-        }
         // Whatever comes from now on is for the next time.
-        owner.expect_no_strays();
+        let Some(count) = self.membership.strays().filter(|_| !view.is_leaving()) else { return };
         let mut dropped = 0;
         let mut all_dropped = true;
         let mut groups: Vec<Group> = Vec::new();
@@ -69,8 +66,8 @@ impl Sweep {
         if dropped > 0 {
             info!(records = dropped, "brought home and dropped here");
         }
-        if !all_dropped {
-            owner.expect_strays();
+        if all_dropped {
+            self.membership.no_strays_of(count);
         }
     }
 
