@@ -390,6 +390,7 @@ fn probes() -> Vec<Vec<u8>> {
         incarnation: Incarnation::new(42),
         state: MemberState::Ready,
         acts: false,
+        has_strays: false,
         ring: RING,
         target: None,
         prepared: false,
@@ -400,6 +401,7 @@ fn probes() -> Vec<Vec<u8>> {
     };
     let full = Heartbeat {
         acts: true,
+        has_strays: true,
         target: Some(RING),
         prepared: true,
         knows: Some(Incarnation::new(7)),

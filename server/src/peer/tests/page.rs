@@ -96,6 +96,25 @@ fn what_can_be_asked_is_on_the_page_by_its_number() {
 }
 
 #[test]
+fn every_flag_of_a_heartbeat_is_on_the_page() {
+    let quiet = super::heartbeat(MemberState::Ready);
+    let flagged = [
+        (Heartbeat { target: Some(quiet.ring), ..quiet }, "there is a target"),
+        (Heartbeat { prepared: true, ..quiet }, "prepared"),
+        (Heartbeat { knows: Some(quiet.incarnation), ..quiet }, "it knows the receiver's incarnation"),
+        (Heartbeat { handed: true, ..quiet }, "handed"),
+        (Heartbeat { acts: true, ..quiet }, "acts"),
+        (Heartbeat { has_strays: true, ..quiet }, "has strays"),
+    ];
+    let row = PAGE.lines().find(|line| line.starts_with("| 1 | flags: 1 there is a target")).unwrap();
+    for (said, name) in flagged {
+        let mut payload = Vec::new();
+        heartbeat::encode(&mut payload, &said);
+        assert!(row.contains(&format!(" {} {name}", payload[2])), "{} {name}", payload[2]);
+    }
+}
+
+#[test]
 fn the_numbers_of_the_page_are_those_of_the_code() {
     let numbers = [
         INLINE_BYTES,

@@ -32,7 +32,7 @@ fn incarnation() -> impl Strategy<Value = Incarnation> {
 fn heartbeats() -> impl Strategy<Value = Heartbeat> {
     let standing = prop::sample::select(vec![Standing::Unmet, Standing::Online, Standing::Offline]);
     let state = prop::sample::select(MemberState::ALL.to_vec());
-    let flags = any::<[bool; 3]>();
+    let flags = any::<[bool; 4]>();
     (
         incarnation(),
         state,
@@ -43,8 +43,9 @@ fn heartbeats() -> impl Strategy<Value = Heartbeat> {
         any::<u32>(),
         flags,
     )
-        .prop_map(
-            |(incarnation, state, ring, target, knows, sees, damages, [acts, prepared, handed])| Heartbeat {
+        .prop_map(|(incarnation, state, ring, target, knows, sees, damages, flags)| {
+            let [acts, prepared, has_strays, handed] = flags;
+            Heartbeat {
                 incarnation,
                 state,
                 acts,
@@ -54,9 +55,10 @@ fn heartbeats() -> impl Strategy<Value = Heartbeat> {
                 knows,
                 sees,
                 damages,
+                has_strays,
                 handed,
-            },
-        )
+            }
+        })
 }
 
 fn keys() -> impl Strategy<Value = Key<'static>> {
