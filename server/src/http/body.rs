@@ -92,13 +92,24 @@ impl From<BodyError> for Problem {
     }
 }
 
+/// Where a body is.
+#[derive(Debug)]
+enum Source {
+    /// There is none, or it has been read, or it is lost.
+    Nowhere,
+    /// It has arrived, and is no longer than [`COPIED_BYTES`].
+    Here(Bytes),
+    /// It may still be on its way.
+    Incoming(Incoming),
+}
+
 /// A request's body before it is read.
 ///
 /// Dropped unread over HTTP/1, up to [`DISCARDED_BYTES`] of it are read in the background: closing a socket
 /// with bytes unread would reset the connection, and the client might never see the answer.
 #[derive(Debug)]
 pub(super) struct Upload {
-    incoming: Option<Incoming>,
+    source: Source,
     signed: Option<Box<SignedHead>>,
     pause: Duration,
     is_http1: bool,
@@ -111,17 +122,35 @@ impl Upload {
     /// The body of a request from `caller`.
     pub(super) fn from(caller: Caller, incoming: Incoming, head: &request::Parts, pause: Duration) -> Self {
         let signed = if let Caller::Signer(signed) = caller { Some(signed) } else { None };
-        let incoming = Some(incoming).filter(|incoming| !incoming.is_end_stream());
+        let is_there = !incoming.is_end_stream();
+        let source = if is_there { Source::Incoming(incoming) } else { Source::Nowhere };
         let is_http1 = head.version <= Version::HTTP_11;
-        let waits_for_continue = incoming.is_some() && head.headers.contains_key(EXPECT);
+        let waits_for_continue = is_there && head.headers.contains_key(EXPECT);
         let (is_lost, is_forged) = (false, false);
-        Self { incoming, signed, pause, is_http1, waits_for_continue, is_lost, is_forged }
+        Self { source, signed, pause, is_http1, waits_for_continue, is_lost, is_forged }
+    }
+
+    /// A body that has arrived, copied; it is at most [`COPIED_BYTES`] long, and a client's.
+    pub(super) fn here(bytes: &[u8]) -> Self {
+        debug_assert!(bytes.len() <= COPIED_BYTES);
+        let source =
+            if bytes.is_empty() { Source::Nowhere } else { Source::Here(Bytes::copy_from_slice(bytes)) };
+        Self {
+            source,
+            signed: None,
+            pause: Duration::ZERO,
+            is_http1: true,
+            waits_for_continue: false,
+            is_lost: false,
+            is_forged: false,
+        }
     }
 
     /// Whether the answer must say that the connection ends with it: the body broke off, or was refused before
     /// the client was told to send it, so nobody can tell where the next request would begin.
     pub(super) const fn ends_connection(&self) -> bool {
-        self.is_http1 && (self.is_lost || self.waits_for_continue && self.incoming.is_some())
+        self.is_http1
+            && (self.is_lost || self.waits_for_continue && matches!(self.source, Source::Incoming(_)))
     }
 
     /// Whether the body was not the one that a member signed.
@@ -139,8 +168,13 @@ impl Upload {
     }
 
     async fn receive_unchecked<'a>(&mut self, allowance: Allowance<'a>) -> Result<Received<'a>, BodyError> {
-        let Some(incoming) = &mut self.incoming else {
-            return Ok(Received { bytes: Bytes::new(), _share: None });
+        let incoming = match &mut self.source {
+            Source::Nowhere => return Ok(Received { bytes: Bytes::new(), _share: None }),
+            Source::Here(bytes) if bytes.len() > allowance.max_bytes => {
+                return Err(BodyError::TooLarge { limit: allowance.max_bytes });
+            }
+            Source::Here(bytes) => return Ok(Received { bytes: std::mem::take(bytes), _share: None }),
+            Source::Incoming(incoming) => incoming,
         };
         let length = Length::of(incoming, allowance.max_bytes)?;
         let share = match length {
@@ -151,7 +185,7 @@ impl Upload {
         let received = receive(incoming, length, share, allowance).await;
         self.is_lost = matches!(received, Err(BodyError::Broken | BodyError::TimedOut));
         if self.is_lost || received.is_ok() {
-            self.incoming = None;
+            self.source = Source::Nowhere;
         }
         received
     }
@@ -159,7 +193,7 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let Some(incoming) = self.incoming.take() else { return };
+        let Source::Incoming(incoming) = std::mem::replace(&mut self.source, Source::Nowhere) else { return };
         if self.is_http1
             && !self.waits_for_continue
             && let Ok(runtime) = tokio::runtime::Handle::try_current()

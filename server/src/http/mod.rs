@@ -10,6 +10,7 @@
 mod answer;
 mod body;
 mod endpoints;
+mod express;
 mod gathered;
 pub mod guard;
 mod headers;

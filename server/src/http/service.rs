@@ -16,6 +16,7 @@ use super::answer::{self, Body};
 use super::body::Upload;
 use super::guard::Caller;
 use super::headers::Fields;
+use super::objects::Asked;
 use super::origin::Origin;
 use super::problem::{Code, Problem};
 use super::watched::Activity;
@@ -99,7 +100,8 @@ impl Exchange {
         if !is_sound || !self.app.guard.admits_without_token(&self.origin, head) {
             return None;
         }
-        let response = objects::read_here(&self.app, &head.headers, &fields, &head.method, raw_key)?;
+        let asked = Asked { method: &head.method, raw_key, fields: &fields };
+        let response = objects::response(&self.app, &asked, objects::read_here(&self.app, &asked)?);
         let _in_service = self.activity.request_begins();
         Some(if head.method == Method::HEAD { answer::without_body(response) } else { response })
     }
@@ -115,6 +117,11 @@ impl Exchange {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if head.method == Method::HEAD { answer::without_body(response) } else { response }
+    }
+
+    /// Whether the next request may be served that shows no member's token, whatever else it says.
+    pub(super) fn serves_unseen(&self) -> bool {
+        !self.is_last() && self.app.guard.admits_unseen(&self.origin)
     }
 
     /// Whose requests are served on the connection.
@@ -141,7 +148,8 @@ impl Exchange {
             .into_response()
         } else if let Some(raw_key) = head.uri.path().strip_prefix(OBJECTS) {
             let mut upload = self.upload(caller, head, incoming);
-            let response = objects::answer(&self.app, head, &fields, raw_key, &mut upload).await;
+            let asked = Asked { method: &head.method, raw_key, fields: &fields };
+            let response = objects::answer(&self.app, &asked, &mut upload).await;
             self.finish(response, &upload, head)
         } else if let Some(raw_key) = head.uri.path().strip_prefix(repose::PREFIX) {
             let mut upload = self.upload(caller, head, incoming);
