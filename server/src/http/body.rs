@@ -160,21 +160,32 @@ impl Upload {
 
     /// The whole body. What a refusal leaves unread is dropped with `self`.
     pub(super) async fn receive<'a>(&mut self, allowance: Allowance<'a>) -> Result<Received<'a>, BodyError> {
-        let received = self.receive_unchecked(allowance).await?;
+        let received = match self.receive_here(allowance) {
+            Some(received) => received?,
+            // Boxed, so that whoever waits for less stays small.
+            None => Box::pin(self.receive_unchecked(allowance)).await?,
+        };
         if let Some(signed) = self.signed.take() {
             self.is_forged = signed.accept_body(BodyDigest::of(&received.bytes)).is_err();
         }
         if self.is_forged { Err(BodyError::Forged) } else { Ok(received) }
     }
 
+    /// What need not be waited for.
+    fn receive_here<'a>(&mut self, allowance: Allowance<'a>) -> Option<Result<Received<'a>, BodyError>> {
+        let bytes = match &mut self.source {
+            Source::Nowhere => Bytes::new(),
+            Source::Here(bytes) => std::mem::take(bytes),
+            Source::Incoming(_) => return None,
+        };
+        let limit = allowance.max_bytes;
+        let is_sound = bytes.len() <= limit;
+        Some(if is_sound { Ok(Received { bytes, _share: None }) } else { Err(BodyError::TooLarge { limit }) })
+    }
+
     async fn receive_unchecked<'a>(&mut self, allowance: Allowance<'a>) -> Result<Received<'a>, BodyError> {
-        let incoming = match &mut self.source {
-            Source::Nowhere => return Ok(Received { bytes: Bytes::new(), _share: None }),
-            Source::Here(bytes) if bytes.len() > allowance.max_bytes => {
-                return Err(BodyError::TooLarge { limit: allowance.max_bytes });
-            }
-            Source::Here(bytes) => return Ok(Received { bytes: std::mem::take(bytes), _share: None }),
-            Source::Incoming(incoming) => incoming,
+        let Source::Incoming(incoming) = &mut self.source else {
+            return Ok(Received { bytes: Bytes::new(), _share: None });
         };
         let length = Length::of(incoming, allowance.max_bytes)?;
         let share = match length {

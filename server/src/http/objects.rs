@@ -59,8 +59,8 @@ pub(super) async fn carry_out(app: &App, asked: &Asked<'_>, upload: &mut Upload)
     let (operation, received) = match verb {
         Verb::Get => (Operation::Get { conditions: fields.read_conditions()? }, None),
         Verb::Delete => (Operation::Delete { conditions: fields.write_conditions()? }, None),
-        Verb::Put => Box::pin(put(app, fields, upload)).await.map(|(put, body)| (put, Some(body)))?,
-        Verb::Patch => Box::pin(patch(app, fields, upload)).await.map(|(patch, body)| (patch, Some(body)))?,
+        Verb::Put => put(app, fields, upload).await.map(|(put, body)| (put, Some(body)))?,
+        Verb::Patch => patch(app, fields, upload).await.map(|(patch, body)| (patch, Some(body)))?,
     };
     let answer = app.objects.execute(&key, operation, forwarding).await;
     drop(received);
@@ -97,8 +97,8 @@ async fn put<'a>(
     let conditions = fields.write_conditions()?;
     let content_type = fields.content_type()?.unwrap_or_default();
     fields.check_body_is_plain()?;
-    let received = upload.receive(app.allowance()).await?;
-    let value = received.bytes.clone();
+    let mut received = upload.receive(app.allowance()).await?;
+    let value = std::mem::take(&mut received.bytes);
     Ok((Operation::Put { value, content_type, ttl, conditions }, received))
 }
 
@@ -111,8 +111,8 @@ async fn patch<'a>(
     let conditions = fields.write_conditions()?;
     let (kind, content_type) = patch_kind(fields.content_type()?)?;
     fields.check_body_is_plain()?;
-    let received = upload.receive(app.allowance()).await?;
-    let document = received.bytes.clone();
+    let mut received = upload.receive(app.allowance()).await?;
+    let document = std::mem::take(&mut received.bytes);
     Ok((Operation::Patch { kind, document, content_type, ttl, conditions }, received))
 }
 

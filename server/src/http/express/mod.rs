@@ -114,11 +114,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
     async fn answer_all(&mut self) -> io::Result<Missing> {
         let Self { stream, exchange, limits, received, replies } = self;
         replies.date(exchange.app.clock.wall());
-        let mut begin = 0;
+        let (mut begin, mut may_serve) = (0, exchange.serves_unseen());
         let missing = loop {
             let unread = received.get(begin..).unwrap_or_default();
             if unread.is_empty() {
                 break Missing::Head;
+            }
+            if !may_serve {
+                break Missing::Hyper;
             }
             let recognised = recognise(unread, *limits);
             let plain = match &recognised {
@@ -126,10 +129,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                 Recognised::Partial if unread.len() < limits.head_bytes => break Missing::Head,
                 Recognised::Partial | Recognised::Other => break Missing::Hyper,
             };
-            // Asked each time, as every request is.
-            if !exchange.serves_unseen() {
-                break Missing::Hyper;
-            }
             let request_bytes = plain.head_bytes + plain.body_bytes;
             let Some(body) = unread.get(plain.head_bytes..request_bytes) else {
                 break Missing::Body { request_bytes };
@@ -146,6 +145,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                             let _in_service = exchange.activity.request_begins();
                             let (result, sent) = join(operation, send(stream, replies, &[])).await;
                             sent?;
+                            // Time has passed.
+                            may_serve = exchange.serves_unseen();
                             result
                         }
                     }
@@ -190,6 +191,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         })
         .await
     }
+}
+
+/// Whether `bytes` begin with a plain request.
+#[cfg(test)]
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    let limits = Limits { head_bytes: RECEIVED_BYTES - COPIED_BYTES, body_bytes: COPIED_BYTES };
+    matches!(recognise(bytes, limits), Recognised::Plain(_))
 }
 
 /// Sends the answers that are gathered, and `value` behind them.
