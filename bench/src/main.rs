@@ -7,12 +7,14 @@
 //! - `suites`: what is measured, as data; `programs`: how each program is started;
 //! - `load`: the load generator, which runs as a process of its own; `h2load`: the one for HTTP/2;
 //! - `rounds`: programs alternated, samples and their ratios; `moments`: memory, expiry and start of a node;
+//! - `instructions`: what a request costs by callgrind's count, which tests hold to;
 //! - `bare`, `trivial`: the servers that say what hyper and this machine can do at best;
 //! - `report`: `benchmarks.md` and `benchmarks.json`.
 
 mod bare;
 mod error;
 mod h2load;
+mod instructions;
 mod load;
 mod machine;
 mod moments;
@@ -42,6 +44,8 @@ struct Cli {
 enum Command {
     /// Measure, and write benchmarks.md and benchmarks.json.
     Run(RunArgs),
+    /// Count the instructions of a request, and compare them with what is recorded.
+    Instructions(InstructionsArgs),
     /// Generate the load that standard input describes.
     #[command(hide = true)]
     Load,
@@ -70,9 +74,24 @@ struct RunArgs {
     out: PathBuf,
 }
 
+/// What to count, and against what.
+#[derive(Debug, clap::Args)]
+struct InstructionsArgs {
+    /// The release build of ringhold
+    #[arg(long, value_name = "FILE")]
+    program: PathBuf,
+    /// What is recorded
+    #[arg(long, value_name = "FILE", default_value = "bench/instructions.json")]
+    file: PathBuf,
+    /// Record the counts instead of comparing them
+    #[arg(long)]
+    record: bool,
+}
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run(&args),
+        Command::Instructions(args) => instructions::run(&args.program, &args.file, args.record),
         Command::Load => load::main(),
         Command::Bare { address } => bare::main(address),
         Command::Trivial { address } => trivial::main(address),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, doing};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a process may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,11 @@ impl Server {
         let errors = log.try_clone().map_err(doing("making a log"))?;
         let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
         Ok(Self { name, child: child.map_err(doing(format!("starting {name}")))? })
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Time on a processor so far, of all threads and of all processes that it started.

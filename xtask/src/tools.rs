@@ -17,11 +17,13 @@ struct Tool {
 /// All of them. A test that needs another one adds its line here.
 const TOOLS: &[Tool] = &[
     Tool { command: "bash", package: "bash" },
+    Tool { command: "callgrind_control", package: "valgrind" },
     Tool { command: "curl", package: "curl" },
     Tool { command: "faketime", package: "faketime" },
     Tool { command: "git", package: "git" },
     Tool { command: "keytool", package: "default-jre-headless" },
     Tool { command: "openssl", package: "openssl" },
+    Tool { command: "valgrind", package: "valgrind" },
 ];
 
 /// Makes sure that every tool is here.
