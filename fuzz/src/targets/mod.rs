@@ -6,6 +6,7 @@ mod configuration;
 mod headers;
 mod keystores;
 mod patches;
+mod plain;
 mod stream;
 mod texts;
 
@@ -45,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     configuration::FILE,
     configuration::OVERRIDES,
     patches::PATCH,
+    plain::PLAIN,
 ];
 
 /// The kind of a value: what its `Debug` output begins with, numbers aside.

@@ -44,6 +44,7 @@ use report::NodeStatus;
 
 pub use answer::Body;
 pub use endpoints::PEER_PROTOCOL;
+pub use express::{PlainRequest, plain_request};
 pub use listener::{IDLE_TIMEOUT, serve};
 pub use origin::Place;
 

@@ -143,6 +143,7 @@ pub(super) fn response(app: &App, asked: &Asked<'_>, answer: Answer) -> Response
 }
 
 /// Writes the head of an answer that only tells what an object is now, and gives its body; or gives the answer back.
+#[expect(clippy::result_large_err, reason = "it is given back, not given up")]
 pub(super) fn usual(
     app: &App,
     asked: &Asked<'_>,

@@ -18,6 +18,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join;
+use http::Method;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
@@ -193,11 +194,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
     }
 }
 
-/// Whether `bytes` begin with a plain request.
-#[cfg(test)]
-pub(super) fn is_plain(bytes: &[u8]) -> bool {
+/// A request that is served the short way, for whoever looks for bytes that would be read differently the long way.
+#[derive(Debug)]
+pub struct PlainRequest<'a> {
+    /// What is asked.
+    pub method: Method,
+    /// Of which object, percent-encoded.
+    pub raw_key: &'a str,
+    /// What was sent along.
+    pub body: &'a [u8],
+    /// Where the next request begins.
+    pub end: usize,
+}
+
+/// The plain request that `bytes` begin with, if they do and it is whole.
+#[must_use]
+pub fn plain_request(bytes: &[u8]) -> Option<PlainRequest<'_>> {
     let limits = Limits { head_bytes: RECEIVED_BYTES - COPIED_BYTES, body_bytes: COPIED_BYTES };
-    matches!(recognise(bytes, limits), Recognised::Plain(_))
+    let Recognised::Plain(plain) = recognise(bytes, limits) else { return None };
+    let end = plain.head_bytes + plain.body_bytes;
+    let body = bytes.get(plain.head_bytes..end)?;
+    Some(PlainRequest { method: plain.method, raw_key: plain.raw_key, body, end })
 }
 
 /// Sends the answers that are gathered, and `value` behind them.

@@ -38,9 +38,11 @@ impl Replies {
         asked: &Asked<'_>,
         result: Result<Answer, Problem>,
     ) -> io::Result<Bytes> {
-        let body = match result.map(|answer| objects::usual(app, asked, answer, self)) {
-            Ok(Ok(value)) => value,
-            Ok(Err(answer)) => self.add_response(objects::response(app, asked, answer))?,
+        let body = match result {
+            Ok(answer) => match objects::usual(app, asked, answer, self) {
+                Ok(value) => value,
+                Err(answer) => self.add_response(objects::response(app, asked, answer))?,
+            },
             Err(problem) => self.add_response(problem.into_response())?,
         };
         if self.has_body {

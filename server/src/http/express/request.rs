@@ -27,6 +27,10 @@ pub(super) struct Limits {
 
 /// What bytes begin with.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it stays where it is made; a box would cost more than the rest"
+)]
 pub(super) enum Recognised<'a> {
     Plain(Request<'a>),
     /// A head that may become plain.
@@ -37,8 +41,8 @@ pub(super) enum Recognised<'a> {
 /// A plain request.
 #[derive(Debug)]
 pub(super) struct Request<'a> {
-    method: Method,
-    raw_key: &'a str,
+    pub(super) method: Method,
+    pub(super) raw_key: &'a str,
     fields: Fields<'a>,
     pub(super) head_bytes: usize,
     pub(super) body_bytes: usize,

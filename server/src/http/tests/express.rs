@@ -5,9 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::express::is_plain;
 use super::{DEADLINE, LOOPBACK, Node, framed, open};
 use crate::http::guard::Policy;
+use crate::http::plain_request;
 use crate::security::access::{Access, ForwardedHeader, TrustedProxies};
 
 /// A node that takes no request the short way: any may come from a proxy, and its headers say for whom.
@@ -91,6 +91,10 @@ const ODD: &[&str] = &[
 
 fn bytes(request: &str) -> Vec<u8> {
     framed(&request.replace('|', "\n")).into_bytes()
+}
+
+fn is_plain(bytes: &[u8]) -> bool {
+    plain_request(bytes).is_some()
 }
 
 #[test]
