@@ -4,6 +4,7 @@
 //! value keeps a connection's read buffer alive. A body that nobody read is dropped in an orderly way: see
 //! [`Upload`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use http::{Version, request};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::guard::Caller;
@@ -31,7 +32,7 @@ const BYTES_PER_TIMEOUT: usize = 64 << 10;
 /// The memory for request bodies, over all connections of a node.
 #[derive(Debug)]
 pub(super) struct Budget {
-    kibibytes: Semaphore,
+    kibibytes: Arc<Semaphore>,
     total: u32,
 }
 
@@ -39,7 +40,7 @@ impl Budget {
     pub(super) fn new(bytes: usize) -> Self {
         let total = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
         let permits = (total as usize).min(Semaphore::MAX_PERMITS);
-        Self { kibibytes: Semaphore::new(permits), total }
+        Self { kibibytes: Arc::new(Semaphore::new(permits)), total }
     }
 }
 
@@ -51,20 +52,31 @@ pub(super) struct Allowance<'a> {
     pub(super) budget: &'a Budget,
 }
 
-impl<'a> Allowance<'a> {
-    async fn take(self, bytes: usize) -> Result<SemaphorePermit<'a>, BodyError> {
-        // A body larger than the whole budget may still come, alone.
-        let share = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(self.budget.total);
-        let taken = timeout(self.pause, self.budget.kibibytes.acquire_many(share)).await;
-        taken.ok().and_then(Result::ok).ok_or(BodyError::Overloaded)
+/// A part of the budget; it is given back when this is dropped.
+pub(super) type Share = OwnedSemaphorePermit;
+
+impl Allowance<'_> {
+    async fn take(self, bytes: usize) -> Result<Share, BodyError> {
+        let share = Arc::clone(&self.budget.kibibytes).acquire_many_owned(self.share(bytes));
+        timeout(self.pause, share).await.ok().and_then(Result::ok).ok_or(BodyError::Overloaded)
+    }
+
+    /// What a body of so many bytes takes, if it can be had at once.
+    pub(super) fn take_now(self, bytes: usize) -> Option<Share> {
+        Arc::clone(&self.budget.kibibytes).try_acquire_many_owned(self.share(bytes)).ok()
+    }
+
+    /// In KiB. A body larger than the whole budget may still come, alone.
+    fn share(self, bytes: usize) -> u32 {
+        u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(self.budget.total)
     }
 }
 
 /// A body that has arrived, with its share of the budget: hold it until the request is done.
 #[derive(Debug)]
-pub(super) struct Received<'a> {
+pub(super) struct Received {
     pub(super) bytes: Bytes,
-    _share: Option<SemaphorePermit<'a>>,
+    _share: Option<Share>,
 }
 
 /// Why a body did not arrive.
@@ -97,7 +109,7 @@ impl From<BodyError> for Problem {
 enum Source {
     /// There is none, or it has been read, or it is lost.
     Nowhere,
-    /// It has arrived, and is no longer than [`COPIED_BYTES`].
+    /// It has arrived.
     Here(Bytes),
     /// It may still be on its way.
     Incoming(Incoming),
@@ -110,6 +122,7 @@ enum Source {
 #[derive(Debug)]
 pub(super) struct Upload {
     source: Source,
+    share: Option<Share>,
     signed: Option<Box<SignedHead>>,
     pause: Duration,
     is_http1: bool,
@@ -119,24 +132,28 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// The body of a request from `caller`.
-    pub(super) fn from(caller: Caller, incoming: Incoming, head: &request::Parts, pause: Duration) -> Self {
+    /// The body of a request from `caller`; `share` is its share of the budget, if it has one already.
+    pub(super) fn from(
+        caller: Caller,
+        incoming: Incoming,
+        head: &request::Parts,
+        pause: Duration,
+        share: Option<Share>,
+    ) -> Self {
         let signed = if let Caller::Signer(signed) = caller { Some(signed) } else { None };
         let is_there = !incoming.is_end_stream();
         let source = if is_there { Source::Incoming(incoming) } else { Source::Nowhere };
         let is_http1 = head.version <= Version::HTTP_11;
         let waits_for_continue = is_there && head.headers.contains_key(EXPECT);
         let (is_lost, is_forged) = (false, false);
-        Self { source, signed, pause, is_http1, waits_for_continue, is_lost, is_forged }
+        Self { source, share, signed, pause, is_http1, waits_for_continue, is_lost, is_forged }
     }
 
-    /// A body that has arrived, copied; it is at most [`COPIED_BYTES`] long, and a client's.
-    pub(super) fn here(bytes: &[u8]) -> Self {
-        debug_assert!(bytes.len() <= COPIED_BYTES);
-        let source =
-            if bytes.is_empty() { Source::Nowhere } else { Source::Here(Bytes::copy_from_slice(bytes)) };
+    /// A client's body that has arrived, in memory of its own.
+    pub(super) fn here(bytes: Bytes, share: Option<Share>) -> Self {
         Self {
-            source,
+            source: Source::Here(bytes),
+            share,
             signed: None,
             pause: Duration::ZERO,
             is_http1: true,
@@ -159,7 +176,7 @@ impl Upload {
     }
 
     /// The whole body. What a refusal leaves unread is dropped with `self`.
-    pub(super) async fn receive<'a>(&mut self, allowance: Allowance<'a>) -> Result<Received<'a>, BodyError> {
+    pub(super) async fn receive(&mut self, allowance: Allowance<'_>) -> Result<Received, BodyError> {
         let received = match self.receive_here(allowance) {
             Some(received) => received?,
             // Boxed, so that whoever waits for less stays small.
@@ -172,7 +189,7 @@ impl Upload {
     }
 
     /// What need not be waited for.
-    fn receive_here<'a>(&mut self, allowance: Allowance<'a>) -> Option<Result<Received<'a>, BodyError>> {
+    fn receive_here(&mut self, allowance: Allowance<'_>) -> Option<Result<Received, BodyError>> {
         let bytes = match &mut self.source {
             Source::Nowhere => Bytes::new(),
             Source::Here(bytes) => std::mem::take(bytes),
@@ -180,17 +197,18 @@ impl Upload {
         };
         let limit = allowance.max_bytes;
         let is_sound = bytes.len() <= limit;
-        Some(if is_sound { Ok(Received { bytes, _share: None }) } else { Err(BodyError::TooLarge { limit }) })
+        let received = Received { bytes, _share: self.share.take() };
+        Some(if is_sound { Ok(received) } else { Err(BodyError::TooLarge { limit }) })
     }
 
-    async fn receive_unchecked<'a>(&mut self, allowance: Allowance<'a>) -> Result<Received<'a>, BodyError> {
+    async fn receive_unchecked(&mut self, allowance: Allowance<'_>) -> Result<Received, BodyError> {
         let Source::Incoming(incoming) = &mut self.source else {
             return Ok(Received { bytes: Bytes::new(), _share: None });
         };
         let length = Length::of(incoming, allowance.max_bytes)?;
-        let share = match length {
-            Length::Known(bytes) if bytes > COPIED_BYTES => Some(allowance.take(bytes).await?),
-            _ => None,
+        let share = match (length, self.share.take()) {
+            (Length::Known(bytes), None) if bytes > COPIED_BYTES => Some(allowance.take(bytes).await?),
+            (_, share) => share,
         };
         self.waits_for_continue = false;
         let received = receive(incoming, length, share, allowance).await;
@@ -253,12 +271,12 @@ impl Length {
     }
 }
 
-async fn receive<'a>(
+async fn receive(
     incoming: &mut Incoming,
     length: Length,
-    mut share: Option<SemaphorePermit<'a>>,
-    allowance: Allowance<'a>,
-) -> Result<Received<'a>, BodyError> {
+    mut share: Option<Share>,
+    allowance: Allowance<'_>,
+) -> Result<Received, BodyError> {
     let Allowance { max_bytes, pause, .. } = allowance;
     let deadline = Instant::now() + length.patience(pause);
     let mut bytes = Vec::new();
@@ -311,7 +329,7 @@ mod tests {
                 let budget = Budget::new(100 << 10);
                 let pause = Duration::from_secs(10);
                 let (head, incoming) = request.into_parts();
-                let mut upload = Upload::from(Caller::Client, incoming, &head, pause);
+                let mut upload = Upload::from(Caller::Client, incoming, &head, pause, None);
                 let allowance = Allowance { max_bytes: 64 << 10, pause, budget: &budget };
                 let received = upload.receive(allowance).await.unwrap();
                 sender.send((received.bytes.clone(), budget.kibibytes.available_permits())).unwrap();

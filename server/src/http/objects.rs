@@ -88,11 +88,7 @@ impl Verb {
     }
 }
 
-async fn put<'a>(
-    app: &'a App,
-    fields: &Fields<'_>,
-    upload: &mut Upload,
-) -> Result<(Operation, Received<'a>), Problem> {
+async fn put(app: &App, fields: &Fields<'_>, upload: &mut Upload) -> Result<(Operation, Received), Problem> {
     let ttl = fields.ttl()?;
     let conditions = fields.write_conditions()?;
     let content_type = fields.content_type()?.unwrap_or_default();
@@ -102,11 +98,11 @@ async fn put<'a>(
     Ok((Operation::Put { value, content_type, ttl, conditions }, received))
 }
 
-async fn patch<'a>(
-    app: &'a App,
+async fn patch(
+    app: &App,
     fields: &Fields<'_>,
     upload: &mut Upload,
-) -> Result<(Operation, Received<'a>), Problem> {
+) -> Result<(Operation, Received), Problem> {
     let ttl = fields.ttl()?;
     let conditions = fields.write_conditions()?;
     let (kind, content_type) = patch_kind(fields.content_type()?)?;

@@ -11,9 +11,10 @@ use http::{Method, Request, Response, StatusCode, Version, request};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
 
 use super::answer::{self, Body};
-use super::body::Upload;
+use super::body::{Share, Upload};
 use super::guard::Caller;
 use super::headers::Fields;
 use super::objects::Asked;
@@ -32,6 +33,7 @@ pub(super) struct Exchange {
     pub(super) activity: Arc<Activity>,
     origin: Arc<Origin>,
     rest: TowerToHyperService<Router>,
+    share: Mutex<Option<Share>>,
 }
 
 /// Whose requests are served on a connection.
@@ -65,7 +67,13 @@ impl Exchanges {
     /// The requests of a connection from `origin`.
     pub(super) fn with(self, origin: Origin) -> Arc<Exchange> {
         let Self { app, rest } = self;
-        Arc::new(Exchange { app, activity: Arc::default(), origin: Arc::new(origin), rest })
+        Arc::new(Exchange {
+            app,
+            activity: Arc::default(),
+            origin: Arc::new(origin),
+            rest,
+            share: Mutex::default(),
+        })
     }
 }
 
@@ -124,6 +132,11 @@ impl Exchange {
         !self.is_last() && self.app.guard.admits_unseen(&self.origin)
     }
 
+    /// Keeps the share of the budget that the body of the next request has already.
+    pub(super) fn keep(&self, share: Share) {
+        *self.share.lock() = Some(share);
+    }
+
     /// Whose requests are served on the connection.
     pub(super) fn admission(&self) -> Admission {
         self.origin.admission()
@@ -165,7 +178,7 @@ impl Exchange {
     }
 
     fn upload(&self, caller: Caller, head: &request::Parts, incoming: Incoming) -> Upload {
-        Upload::from(caller, incoming, head, self.app.limits.body_timeout)
+        Upload::from(caller, incoming, head, self.app.limits.body_timeout, self.share.lock().take())
     }
 
     fn finish(&self, response: Response<Body>, upload: &Upload, head: &request::Parts) -> Response<Body> {

@@ -5,11 +5,13 @@
 //! says what is plain, and operations and answers are those of `objects`.
 //!
 //! Invariants: whenever the connection's task waits, nothing is held back; at most [`RECEIVED_BYTES`] of requests and
-//! [`GATHERED_BYTES`] of answers are kept, and one value beside them.
+//! [`GATHERED_BYTES`] of answers are kept, and beside them one value on its way out and one, with its share of the
+//! memory for bodies, on its way in.
 
 mod reply;
 mod request;
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::{BufMut as _, Bytes};
 use futures_util::future::join;
 use http::Method;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,7 +34,7 @@ use crate::store::COPIED_BYTES;
 use reply::Replies;
 use request::{Limits, Recognised, recognise};
 
-/// What may lie here unanswered: one request, or some tens of pipelined ones. One that is longer is not plain.
+/// What may lie here unanswered: one request with a small body, or some tens of pipelined ones.
 const RECEIVED_BYTES: usize = 8 << 10;
 
 /// Answers are sent once there is so much of them.
@@ -40,9 +43,10 @@ const GATHERED_BYTES: usize = 32 << 10;
 /// Values from this size on are sent from where they are: copying them would cost more than it saves.
 const DIRECT_BYTES: usize = 16 << 10;
 
-/// How long the rest of a body is waited for. hyper takes over from clients that take longer, and gives them all of
-/// `limits.body_timeout`.
+/// How long a body may take, and again for each [`BYTES_PER_PATIENCE`] of it. hyper takes over from clients that need
+/// longer, and gives them all of `limits.body_timeout`.
 const BODY_PATIENCE: Duration = Duration::from_millis(100);
+const BYTES_PER_PATIENCE: usize = 64 << 10;
 
 /// A connection whose requests have all been plain so far.
 #[derive(Debug)]
@@ -66,6 +70,7 @@ pub(super) enum Onward<S> {
 enum Missing {
     Head,
     Body { request_bytes: usize },
+    LargeBody { head_bytes: usize, body_bytes: usize },
     Hyper,
 }
 
@@ -81,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         let app = &exchange.app;
         let limits = Limits {
             head_bytes: app.limits.max_header_bytes.min(RECEIVED_BYTES - COPIED_BYTES),
-            body_bytes: app.max_object_bytes.min(COPIED_BYTES),
+            body_bytes: app.max_object_bytes,
         };
         Self { stream, exchange, limits, received: Vec::new(), replies: Replies::default() }
     }
@@ -98,6 +103,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                     let _in_service = exchange.activity.request_begins();
                     let receiving = self.receive_up_to(request_bytes, is_leaving);
                     timeout(BODY_PATIENCE, receiving).await.unwrap_or(Ok(Received::Nothing))?
+                }
+                Missing::LargeBody { head_bytes, body_bytes } => {
+                    self.answer_large(head_bytes, body_bytes).await?
                 }
             };
             match received {
@@ -130,6 +138,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                 Recognised::Partial if unread.len() < limits.head_bytes => break Missing::Head,
                 Recognised::Partial | Recognised::Other => break Missing::Hyper,
             };
+            if plain.body_bytes > COPIED_BYTES {
+                let (head_bytes, body_bytes) = (plain.head_bytes, plain.body_bytes);
+                break Missing::LargeBody { head_bytes, body_bytes };
+            }
             let request_bytes = plain.head_bytes + plain.body_bytes;
             let Some(body) = unread.get(plain.head_bytes..request_bytes) else {
                 break Missing::Body { request_bytes };
@@ -138,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
             let result = match objects::read_here(app, &asked) {
                 Some(answer) => Ok(answer),
                 None => {
-                    let mut upload = Upload::here(body);
+                    let mut upload = Upload::here(Bytes::copy_from_slice(body), None);
                     let mut operation = pin!(objects::carry_out(app, &asked, &mut upload));
                     match futures_util::poll!(operation.as_mut()) {
                         Poll::Ready(result) => result,
@@ -170,6 +182,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         Ok(missing)
     }
 
+    /// Receives a body straight into its own memory, and answers its request, whose head is what was received first.
+    async fn answer_large(&mut self, head_bytes: usize, body_bytes: usize) -> io::Result<Received> {
+        let exchange = Arc::clone(&self.exchange);
+        let _in_service = exchange.activity.request_begins();
+        // Who must wait for memory waits the long way.
+        let Some(share) = exchange.app.allowance().take_now(body_bytes) else { return Ok(Received::Nothing) };
+        let mut body = Vec::with_capacity(body_bytes);
+        let here = self.received.len().min(head_bytes + body_bytes);
+        body.extend_from_slice(self.received.get(head_bytes..here).unwrap_or_default());
+        self.received.drain(head_bytes..here);
+        let periods = u32::try_from(1 + body_bytes / BYTES_PER_PATIENCE).unwrap_or(u32::MAX);
+        let receiving = async {
+            while body.len() < body_bytes {
+                let missing = body_bytes - body.len();
+                let mut rest = (&mut body).limit(missing);
+                if poll_fn(|cx| poll_read_buf(Pin::new(&mut self.stream), cx, &mut rest)).await? == 0 {
+                    break;
+                }
+            }
+            Ok::<_, io::Error>(())
+        };
+        if let Ok(received) = timeout(BODY_PATIENCE.saturating_mul(periods), receiving).await {
+            received?;
+        }
+        if body.len() < body_bytes {
+            self.received.extend(body);
+            exchange.keep(share);
+            return Ok(Received::Nothing);
+        }
+        let head = self.received.get(..head_bytes).unwrap_or_default();
+        let Recognised::Plain(plain) = recognise(head, self.limits) else { return Ok(Received::Nothing) };
+        let (app, asked) = (&*exchange.app, plain.asked());
+        let mut upload = Upload::here(body.into(), Some(share));
+        let result = objects::carry_out(app, &asked, &mut upload).await;
+        let value = self.replies.add(app, &asked, result)?;
+        send(&mut self.stream, &mut self.replies, &value).await?;
+        self.received.drain(..head_bytes);
+        exchange.activity.answered(self.received.is_empty());
+        Ok(Received::Some)
+    }
+
     async fn receive_up_to(&mut self, bytes: usize, is_leaving: &AtomicBool) -> io::Result<Received> {
         while self.received.len() < bytes {
             let received = self.receive(is_leaving).await?;
@@ -182,7 +235,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
 
     async fn receive(&mut self, is_leaving: &AtomicBool) -> io::Result<Received> {
         self.received.reserve(RECEIVED_BYTES - self.received.len());
-        std::future::poll_fn(|cx| match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.received) {
+        poll_fn(|cx| match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.received) {
             Poll::Pending if is_leaving.load(Relaxed) => Poll::Ready(Ok(Received::Nothing)),
             Poll::Pending => Poll::Pending,
             Poll::Ready(read) => Poll::Ready(read.map(|read| match read {
@@ -228,7 +281,7 @@ where
     while !(replies.unsent().is_empty() && value.is_empty()) {
         let head = replies.unsent();
         let mut stream = Pin::new(&mut *stream);
-        let count = std::future::poll_fn(|cx| match value {
+        let count = poll_fn(|cx| match value {
             [] => stream.as_mut().poll_write(cx, head),
             value => stream.as_mut().poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(value)]),
         })
@@ -241,5 +294,5 @@ where
         value = value.get(count - of_head..).unwrap_or_default();
     }
     // TLS may hold back what it was given.
-    std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx)).await
+    poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx)).await
 }

@@ -117,7 +117,7 @@ impl<'a> Request<'a> {
 
 /// A length that is small enough to be plain.
 fn digits(text: &[u8]) -> Option<usize> {
-    let is_sound = matches!(text.len(), 1..=6) && text.iter().all(u8::is_ascii_digit);
+    let is_sound = matches!(text.len(), 1..=9) && text.iter().all(u8::is_ascii_digit);
     is_sound.then(|| text.iter().fold(0, |number, digit| number * 10 + usize::from(digit - b'0')))
 }
 
