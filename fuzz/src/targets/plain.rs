@@ -67,9 +67,8 @@ fn run(input: &[u8]) -> String {
     let Some(plain) = plain_request(input) else { return "not plain".into() };
     let (alone, rest) = input.split_at(plain.end);
     let requests = hyper_reads(alone);
-    let [request] = &*requests else {
-        panic!("hyper reads {} requests where one is plain", requests.len());
-    };
+    assert_eq!(requests.len(), 1, "hyper reads another number of requests where one is plain");
+    let Some(request) = requests.first() else { return "never".into() };
     assert_eq!(request.method, plain.method);
     assert_eq!(request.path, format!("/objects/{}", plain.raw_key));
     assert_eq!(&*request.body, plain.body);
