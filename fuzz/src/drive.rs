@@ -15,8 +15,10 @@ use crate::targets::Target;
 
 /// The processor time that one input may take.
 pub const SLOW: Duration = Duration::from_secs(2);
-/// The most inputs that are kept.
+/// The most inputs that are kept; beyond them a new one takes the place of an older one, but not of a sample.
 const MAX_POOL: usize = 4096;
+/// The most answers that are told apart.
+const MAX_ANSWERS: usize = 1 << 16;
 /// Time is looked at once in so many inputs.
 const STRIDE: u64 = 64;
 
@@ -58,15 +60,23 @@ pub struct NoSamples {
     reason: std::io::Error,
 }
 
-/// Runs `target`.
+/// Runs `target`; `before` sees each input before it is tried.
 ///
 /// # Errors
 /// The first [`Finding`].
-pub fn run(target: &Target, samples: Vec<Vec<u8>>, seed: u64, bound: Bound) -> Result<Report, Finding> {
+pub fn run(
+    target: &Target,
+    samples: Vec<Vec<u8>>,
+    seed: u64,
+    bound: Bound,
+    before: impl Fn(&[u8]),
+) -> Result<Report, Finding> {
+    let sample_count = samples.len();
     let mut pool = samples;
     let mut answers = HashSet::new();
     let mut inputs = 0;
     for sample in &pool {
+        before(sample);
         answers.insert(try_one(target, sample)?);
         inputs += 1;
     }
@@ -81,13 +91,25 @@ pub fn run(target: &Target, samples: Vec<Vec<u8>>, seed: u64, bound: Bound) -> R
             break;
         }
         let input = mutator.next(&pool);
+        before(&input);
         let answer = try_one(target, &input)?;
         inputs += 1;
-        if pool.len() < MAX_POOL && answers.insert(answer) {
-            pool.push(input);
+        if answers.len() < MAX_ANSWERS && answers.insert(answer) {
+            keep(&mut pool, sample_count, made, input);
         }
     }
     Ok(Report { inputs, answers: answers.len() })
+}
+
+fn keep(pool: &mut Vec<Vec<u8>>, sample_count: usize, number: u64, input: Vec<u8>) {
+    if pool.len() < MAX_POOL {
+        return pool.push(input);
+    }
+    let replaceable = pool.get_mut(sample_count..).unwrap_or_default();
+    let place = number as usize % replaceable.len().max(1);
+    if let Some(older) = replaceable.get_mut(place) {
+        *older = input;
+    }
 }
 
 /// Gives `target` one input.

@@ -13,7 +13,7 @@ const SEED: u64 = 0x5eed;
 fn run(name: &str, inputs: u64) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
     let samples = drive::samples(target).unwrap();
-    let report = drive::run(target, samples, SEED, Bound::Inputs(inputs));
+    let report = drive::run(target, samples, SEED, Bound::Inputs(inputs), |_| {});
     let report =
         report.unwrap_or_else(|finding| panic!("{finding}\ninput: {}", finding.input.escape_ascii()));
     assert!(report.answers >= 2, "every input got the same answer: the mutator does not reach the target");
@@ -67,7 +67,8 @@ const FRAGILE: Target = Target {
 
 #[test]
 fn a_target_that_breaks_is_found_with_its_input_and_the_input_breaks_it_again() {
-    let finding = drive::run(&FRAGILE, vec![b"hay".to_vec()], SEED, Bound::Inputs(10_000)).unwrap_err();
+    let finding =
+        drive::run(&FRAGILE, vec![b"hay".to_vec()], SEED, Bound::Inputs(10_000), |_| {}).unwrap_err();
     assert_eq!((finding.target, &*finding.what), ("fragile", "the needle"));
     let again = drive::try_one(&FRAGILE, &finding.input).unwrap_err();
     assert_eq!(again.what, "the needle");

@@ -2,6 +2,7 @@
 //!
 //! - [`Ring`]: some members on loopback addresses of their own, and everything done to them.
 //! - [`Member`]: one process, its HTTP interface and its logs.
+//! - [`Metrics`]: what a member tells Prometheus.
 //! - [`RawConnection`]: bytes on a socket, for requests that no client library would send.
 //! - [`Workshop`]: certificates, keystores and secrets, made with the tools that people use; [`curl`].
 //! - [`wait_until`]: the only way to wait: for a condition, with a deadline.
@@ -19,6 +20,7 @@ mod curl;
 mod http;
 mod loopback;
 mod member;
+mod metrics;
 mod program;
 mod raw;
 mod ring;
@@ -30,6 +32,7 @@ pub use curl::{Curled, curl, with_certificate};
 pub use http::{Answer, Request};
 pub use loopback::host as loopback_address;
 pub use member::{Location, Member};
+pub use metrics::Metrics;
 pub use program::binary;
 pub use raw::{RawAnswer, RawConnection};
 pub use ring::{Ring, RingBuilder, Way};

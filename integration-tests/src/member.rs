@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::Client;
-use ringhold_ring::Key;
+use ringhold_ring::{Key, MemberAddress};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::http::{Request, client, http2_client};
@@ -23,6 +23,7 @@ const SHOWN_LINES: usize = 60;
 #[derive(Debug)]
 pub struct Member {
     address: SocketAddr,
+    known_as: MemberAddress,
     door: SocketAddr,
     directory: PathBuf,
     wrapper: Vec<String>,
@@ -53,6 +54,7 @@ impl Member {
     pub(crate) fn new(address: SocketAddr, directory: PathBuf) -> Self {
         Self {
             address,
+            known_as: address.into(),
             door: address,
             directory,
             wrapper: Vec::new(),
@@ -76,6 +78,12 @@ impl Member {
         self
     }
 
+    /// Known to the others by this address.
+    pub(crate) fn known_as_is(mut self, known_as: MemberAddress) -> Self {
+        self.known_as = known_as;
+        self
+    }
+
     /// With a header in every request of the harness.
     pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -88,10 +96,16 @@ impl Member {
         self
     }
 
-    /// The address it listens on and is known by.
+    /// The address it listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address it is known by: the one it listens on, or a name.
+    #[must_use]
+    pub const fn known_as(&self) -> &MemberAddress {
+        &self.known_as
     }
 
     /// Where the harness talks to it in plain HTTP: its address, unless that speaks TLS.
@@ -158,12 +172,16 @@ impl Member {
         }
     }
 
-    /// How it sees the member at `address`: `online`, `damaged`, `validating`; none when it does not answer.
+    /// How it sees the member at `address`: `online`, `damaged`, `validating`; none when it does not answer. Members
+    /// may go by names; what tells them apart is the port.
     pub async fn sees(&self, address: SocketAddr) -> Option<String> {
         let answer = self.request("GET", "/cluster").try_send().await.ok()?;
         let report = answer.json();
         let members = report["members"].as_array()?;
-        let member = members.iter().find(|member| member["address"] == address.to_string())?;
+        let is_at_port = |known_as: &str| {
+            known_as.parse::<MemberAddress>().is_ok_and(|known_as| known_as.port() == address.port())
+        };
+        let member = members.iter().find(|member| member["address"].as_str().is_some_and(is_at_port))?;
         member["health"].as_str().map(Into::into)
     }
 

@@ -36,6 +36,7 @@ pub struct RingBuilder {
     placement: Placement,
     settings: Vec<(String, String)>,
     host: Option<Ipv4Addr>,
+    domain: Option<String>,
     has_doors: bool,
     headers: Vec<(String, String)>,
     texts: Vec<String>,
@@ -88,6 +89,7 @@ impl Ring {
             placement: Placement::Modulo,
             settings: Vec::new(),
             host: None,
+            domain: None,
             has_doors: false,
             headers: Vec::new(),
             texts: Vec::new(),
@@ -227,6 +229,12 @@ impl RingBuilder {
         Self { host: Some(host), ..self }
     }
 
+    /// Known to each other as `node-0` and so on in this domain; whatever starts the members has those names lead to the
+    /// ring's address.
+    pub fn in_domain(self, domain: &str) -> Self {
+        Self { domain: Some(domain.into()), ..self }
+    }
+
     /// With a second, plain listener for each member, through which the harness talks to it.
     pub fn with_doors(self) -> Self {
         Self { has_doors: true, ..self }
@@ -276,16 +284,18 @@ impl RingBuilder {
         addresses.sort_unstable();
         let home = |index: usize| directory.path().join(index.to_string());
         let mut members = Vec::new();
+        let known: Vec<_> =
+            addresses.iter().enumerate().map(|(index, address)| self.known_as(index, *address)).collect();
         for (index, (address, door)) in addresses.iter().zip(doors).enumerate() {
             std::fs::create_dir(home(index)).expect("the directory is ours");
             let door = if self.has_doors { door } else { *address };
-            let mut member = self.member(index, *address, door, home(index));
-            std::fs::write(member.configuration(), self.file(index, *address, door, &addresses))
+            let member = self.member(index, *address, door, home(index));
+            let mut member = member.known_as_is(known[index].clone());
+            std::fs::write(member.configuration(), self.file(index, *address, door, &known))
                 .expect("the directory is ours");
             member.spawn(&program);
             members.push(member);
         }
-        let known = addresses.iter().copied().map(MemberAddress::from);
         let placement = ringhold_ring::Ring::new(known, self.placement, 1).expect("addresses differ");
         let ring = Ring { members, placement, outcasts: self.outcasts, _directory: directory };
         for member in ring.insiders() {
@@ -305,10 +315,17 @@ impl RingBuilder {
         wrapper.map(|(_, wrapper)| wrapper.clone()).into_iter().fold(member, Member::started_by)
     }
 
-    fn file(&self, index: usize, address: SocketAddr, door: SocketAddr, members: &[SocketAddr]) -> String {
+    fn known_as(&self, index: usize, address: SocketAddr) -> MemberAddress {
+        let Some(domain) = &self.domain else { return address.into() };
+        let name = format!("node-{index}.{domain}:{}", address.port());
+        name.parse().expect("a domain makes a name")
+    }
+
+    fn file(&self, index: usize, address: SocketAddr, door: SocketAddr, members: &[MemberAddress]) -> String {
+        let known_as = &members[index];
         let members: Vec<_> = members.iter().map(|member| format!("{:?}", member.to_string())).collect();
         let mut text = String::new();
-        let _ = writeln!(text, "[node]\naddress = \"{address}\"\n");
+        let _ = writeln!(text, "[node]\naddress = \"{known_as}\"\n");
         let _ = writeln!(
             text,
             "[cluster]\nmembers = [{}]\nplacement = \"{}\"",

@@ -59,7 +59,8 @@ fn steps(session: &str) -> Vec<Step> {
 struct Reader {
     host: String,
     folder: PathBuf,
-    ring: Option<Child>,
+    /// Its output is kept open: a ring that nobody listens to ends.
+    ring: Option<(Child, Receiver<String>)>,
     shell: Shell,
     /// Process numbers of the README and the real ones, by the README's.
     pids: Vec<(String, String)>,
@@ -103,7 +104,7 @@ impl Reader {
             .spawn()
             .unwrap();
         let output = lines_of(ring.stdout.take().unwrap());
-        self.ring = Some(ring);
+        let (_, output) = self.ring.insert((ring, output));
         (0..lines).map(|_| output.recv_timeout(PATIENCE).expect("the ring says how to use it")).collect()
     }
 
@@ -125,7 +126,7 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if let Some(ring) = &mut self.ring {
+        if let Some((ring, _)) = &mut self.ring {
             let _ = ring.kill();
             let _ = ring.wait();
         }

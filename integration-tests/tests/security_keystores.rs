@@ -5,11 +5,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ringhold_integration_tests::{
     KEY_PASSWORD, Member, PASSWORD, Ring, RingBuilder, Workshop, assert_keeps_secrets,
-    assert_outcasts_are_out, curl, loopback_address, rounds, wait_until, wait_until_logged, with_certificate,
+    assert_outcasts_are_out, curl, loopback_address, reload, rounds, wait_until, wait_until_logged,
+    with_certificate,
 };
 
 const REPOSE: &str = "/powerapi/dist-datastore/objects/3ae04e3f-164e-ab96-04d2-51aa51104daa";
@@ -237,6 +238,95 @@ async fn a_wildcard_name_stands_for_every_node() {
     }
 }
 
+/// Members that call each other by names, which nothing but a wildcard stands for. Each has a key of its own: one that
+/// they shared would be trusted without a look at its names.
+#[tokio::test]
+async fn wildcard_certificates_serve_a_ring_of_names_and_none_that_is_one_level_deeper() {
+    let (shop, host) = (Workshop::new(), loopback_address());
+    shop.authority("ring");
+    for node in 0..3 {
+        shop.signed_store(&format!("node-{node}"), "ring", "DNS:*.ring.test");
+    }
+    for (domain, works) in [("ring.test", true), ("deeper.ring.test", false)] {
+        let names = (0..3).map(|node| format!("{host} node-{node}.{domain}\n"));
+        let hosts = shop.write("hosts", names.collect::<String>()).display().to_string();
+        // Names without a name server, for these processes alone.
+        let mount = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+        let wrapper = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, &hosts];
+        let builder = (0..3).fold(three().at(host).in_domain(domain), |builder, member| {
+            let builder = builder.start_member_by(member, &wrapper);
+            if works { builder } else { builder.outcast(member) }
+        });
+        let ring = own_stores(&shop, builder).start().await;
+        if works {
+            rounds(&ring, "wildcard-names").await;
+            continue;
+        }
+        for (number, member) in ring.members().iter().enumerate() {
+            let other = format!("node-{}.{domain}", (number + 1) % 3);
+            wait_until_logged(member, &["is for *.ring.test, not for", &other]).await;
+        }
+    }
+}
+
+/// Streams that are open live on; new ones are refused, and both sides say why until the keystore is replaced.
+#[tokio::test]
+async fn a_certificate_that_ends_while_its_node_runs_is_seen_coming_and_refused_in_new_connections() {
+    let (shop, host) = (Workshop::new(), loopback_address());
+    let named = format!("-dname CN=node -ext san=ip:{host}");
+    let mut trusted = Vec::new();
+    let mut trust = |store: &str| {
+        shop.export_certificate(&format!("{store}.p12"), store, &format!("{store}.crt"));
+        trusted.extend(shop.bytes(&format!("{store}.crt")));
+    };
+    for store in ["node-0", "node-1", "fresh"] {
+        shop.keytool(&format!("{store}.p12"), "PKCS12", store, &named);
+        trust(store);
+    }
+    shop.to_pem("node-0.p12", "node-0", PASSWORD, "client.pem");
+    shop.run(&format!(
+        "keytool -genkeypair -keyalg EC -groupname secp256r1 -storetype PKCS12 -keystore node-2.p12 -alias node-2 -storepass \
+         {PASSWORD} -startdate -1d+30S -validity 1 {named}"
+    ));
+    trust("node-2");
+    let trust = format!("truststore = \"{}\"", shop.write("trust.pem", trusted).display());
+    let builder = (0..3).fold(three().at(host), |builder, member| {
+        builder.configure_member(member, tls(&shop, &format!("node-{member}.p12"), &trust))
+    });
+    let mut ring = builder.start().await;
+    wait_until_logged(&ring[2], &["CN=node expires on", "replace the keystore"]).await;
+    let ends = async |member: &Member| {
+        let report = member.request("GET", "/cluster").send().await.json();
+        report["security"]["certificate"]["expires_at_ms"].as_u64().expect("a number")
+    };
+    let (short, long) = (ends(&ring[2]).await, ends(&ring[0]).await);
+    assert!(short + 29 * 24 * 3_600_000 > long - 24 * 3_600_000 && short < long, "{short} {long}");
+
+    let client = with_certificate(&shop.path("client.pem"), &shop.path("node-2.crt"));
+    // It is good through its last second.
+    let over = SystemTime::UNIX_EPOCH + Duration::from_millis(short + 1000);
+    wait_until(Duration::from_secs(60), "the certificate to end", async || SystemTime::now() > over).await;
+    let refused = curl(&shop, &client, &url(&ring[2], "/readyz"));
+    assert!(refused.code == Some(60) && refused.said.contains("certificate has expired"), "{refused:?}");
+    rounds(&ring, "on-open-streams").await;
+
+    ring.kill(0);
+    ring.restart(0).await;
+    wait_until_logged(&ring[0], &["no stream to a member", "expired on"]).await;
+    wait_until_logged(&ring[0], &["a TLS connection is refused", "expired on"]).await;
+    wait_until_logged(&ring[2], &["says that our certificate is expired"]).await;
+    for (asked, about) in [(0, 2), (2, 0)] {
+        let seen = ring[asked].sees(ring[about].address()).await;
+        assert_ne!(seen.as_deref(), Some("online"), "{asked} sees {about}");
+    }
+    shop.replace("node-2.p12", "fresh.p12");
+    reload(&ring[2], "tls").await;
+    assert!(ends(&ring[2]).await > short);
+    ring.wait_until_all_online().await;
+    rounds(&ring, "replaced").await;
+    assert_keeps_secrets(&ring, &shop).await;
+}
+
 #[tokio::test]
 async fn a_node_whose_certificate_is_for_another_host_is_kept_out() {
     let (shop, host) = (Workshop::new(), loopback_address());
@@ -290,8 +380,9 @@ async fn an_expired_certificate_keeps_its_node_from_starting_and_its_client_out(
         .await;
     assert!(ring[2].log().contains("expired on"), "{}", ring[2].log());
     rounds(&ring, "without-one").await;
-    curl(&shop, &format!("-k --cert {}", shop.name("old.pem")), &url(&ring[0], "/readyz"))
-        .assert_no_handshake();
+    let old = curl(&shop, &format!("-k --cert {}", shop.name("old.pem")), &url(&ring[0], "/readyz"));
+    old.assert_no_handshake();
+    assert!(old.said.contains("alert certificate expired"), "{old:?}");
     wait_until_logged(&ring[0], &["expired on"]).await;
     assert_keeps_secrets(&ring, &shop).await;
 }
@@ -311,6 +402,32 @@ async fn clients_without_certificates_come_in_where_none_is_demanded_and_wrong_o
     curl(&shop, &format!("-k --cert {}", shop.name("client.pem")), &url(&ring[0], "/readyz"))
         .assert_status(200);
     curl(&shop, &stranger, &url(&ring[0], "/readyz")).assert_no_handshake();
+}
+
+/// Each is refused after it has taken the handshake for done and begun to send; none may find its connection reset.
+#[tokio::test]
+async fn curl_and_openssl_name_the_alert_that_refuses_them() {
+    let shop = Workshop::new();
+    shop.keytool("ring.p12", "PKCS12", "node", "-dname CN=*");
+    shop.authority("elsewhere");
+    shop.signed("stranger", "elsewhere", "");
+    let body = shop.write("body", "x".repeat(300_000)).display().to_string();
+    let ring = Ring::builder(1).with_doors().configure(tls(&shop, "ring.p12", "")).start().await;
+    let address = ring[0].address().to_string();
+    for (shown, alert) in
+        [("", "alert certificate required"), ("--cert stranger.crt --key stranger.key", "alert unknown ca")]
+    {
+        for _ in 0..10 {
+            let refused = curl(&shop, &format!("-k {shown} -T {body}"), &url(&ring[0], "/objects/body"));
+            refused.assert_no_handshake();
+            assert!(refused.said.contains(alert), "{refused:?}");
+            let shown = shown.replace("--", "-");
+            let words = format!("openssl s_client -connect {address} -ign_eof -tls1_3 {shown}");
+            let said = shop.try_run(&words.split_whitespace().collect::<Vec<_>>());
+            assert!(said.code != Some(0) && said.err.contains(alert), "{said:?}");
+        }
+    }
+    ring[0].request("GET", "/readyz").send().await.assert_status(200);
 }
 
 #[tokio::test]
@@ -333,6 +450,14 @@ async fn stores_that_cannot_serve_end_the_start_with_a_reason_of_their_own() {
     shop.export_certificate("one.p12", "first", "first.crt");
     shop.truststore("trusted.p12", &[("first", "first.crt")]);
     shop.write("rubbish", "this is no keystore");
+    shop.run(&format!(
+        "keytool -genkeypair -keyalg EC -groupname secp256r1 -storetype PKCS12 -keystore early.p12 -alias early -dname CN=* \
+         -storepass {PASSWORD} -startdate +10d -validity 5"
+    ));
+    for name in ["ours", "theirs"] {
+        shop.authority(name);
+    }
+    shop.write("mixed.pem", [shop.bytes("ours.key"), shop.bytes("theirs.crt")].concat());
     let password = format!("keystore_password = \"{PASSWORD}\"\n");
     for (store, more, reason) in [
         ("one.p12", "keystore_password = \"wr0ng-password\"\n", "the keystore password is wrong"),
@@ -341,6 +466,8 @@ async fn stores_that_cannot_serve_end_the_start_with_a_reason_of_their_own() {
         ("jks.jks", &password, "the password of the private key \"locked\" is wrong"),
         ("trusted.p12", &password, "it holds no private key"),
         ("rubbish", &password, "it is no keystore"),
+        ("early.p12", &password, "is not valid before"),
+        ("mixed.pem", "", "the private key does not belong to the certificate"),
         ("absent.p12", &password, "absent.p12"),
     ] {
         let text = format!("[tls]\nkeystore = \"{}\"\n{more}", shop.name(store));

@@ -124,11 +124,11 @@ async fn one_request(member: &Member, key: &str, turn: usize) -> Option<String> 
     }
 }
 
-async fn fill(ring: &Ring) -> Arc<Vec<String>> {
+async fn fill(ring: &Ring, name: &str) -> Arc<Vec<String>> {
     let mut keys = Vec::new();
     for owner in 0..ring.members().len() {
         for number in 0..KEYS_OF_EACH {
-            let key = ring.key_of(owner, &format!("rotated-{number}"));
+            let key = ring.key_of(owner, &format!("{name}-{number}"));
             ring[owner].object("PUT", &key).body("a value").send().await.assert_status(201);
             keys.push(key);
         }
@@ -174,12 +174,17 @@ fn tls(shop: &Workshop, member: usize) -> String {
     )
 }
 
+/// Options of `keytool` for a shared certificate that is for everything on one host.
+fn named(host: Ipv4Addr) -> String {
+    format!("-dname CN=ring -ext san=ip:{host}")
+}
+
 /// Everything for a ring with the shared certificate `old` that clients of the authority `clients` may use.
-fn stores(shop: &Workshop, host: Ipv4Addr) {
+fn stores(shop: &Workshop, options: &str) {
     shop.authority("clients");
     shop.signed("client", "clients", "");
     for age in ["old", "new"] {
-        shop.keytool(&format!("{age}.p12"), "PKCS12", age, &format!("-dname CN={age} -ext san=ip:{host}"));
+        shop.keytool(&format!("{age}.p12"), "PKCS12", age, options);
         shop.export_certificate(&format!("{age}.p12"), age, &format!("{age}.crt"));
     }
     shop.truststore("trust-old.p12", &[("clients", "clients.crt"), ("old", "old.crt")]);
@@ -192,8 +197,8 @@ fn stores(shop: &Workshop, host: Ipv4Addr) {
     }
 }
 
-/// Which certificate a member shows to those who connect now.
-fn shown(shop: &Workshop, member: &Member) -> String {
+/// Which certificate a member shows to those who connect now: `old` or `new`.
+fn shown(shop: &Workshop, member: &Member) -> &'static str {
     let address = member.address().to_string();
     let said = shop.try_run(&[
         "openssl",
@@ -205,20 +210,24 @@ fn shown(shop: &Workshop, member: &Member) -> String {
         "-key",
         "client.key",
     ]);
-    let subject = said.out.lines().find_map(|line| line.trim().strip_prefix("0 s:CN = "));
-    subject.unwrap_or_else(|| panic!("no certificate in {said:?}")).to_owned()
+    let base64 = |text: &str| text.split_whitespace().collect::<String>();
+    let shows = |age: &&str| {
+        let file = shop.bytes(&format!("{age}.crt"));
+        base64(&said.out).contains(&base64(&String::from_utf8_lossy(&file)))
+    };
+    ["old", "new"].into_iter().find(shows).unwrap_or_else(|| panic!("no certificate of ours in {said:?}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn keystores_and_then_the_secret_are_replaced_under_load_and_no_request_fails() {
     let (shop, host) = (Arc::new(Workshop::new()), loopback_address());
-    stores(&shop, host);
+    stores(&shop, &named(host));
     first_secret(&shop);
     let builder = Ring::builder(3).at(host).with_doors().configure(secret_files(&shop));
     let builder =
         (0..3).fold(builder, |builder, member| builder.configure_member(member, tls(&shop, member)));
     let ring = Arc::new(builder.start().await);
-    let keys = fill(&ring).await;
+    let keys = fill(&ring, "rotated").await;
     let options = with_certificate(&shop.path("client.crt"), &shop.path("both.crt"));
     let options = format!("{options} --key {}", shop.name("client.key"));
     let load = Load::new().through_doors(&ring, &keys).over_tls(&ring, &shop, &options, &keys[0]);
@@ -247,13 +256,54 @@ async fn keystores_and_then_the_secret_are_replaced_under_load_and_no_request_fa
     assert_keeps_secrets(&ring, &shop).await;
 }
 
+/// Nothing but the certificates proves members here, and no certificate has a name. Streams that are open live on, so
+/// after each step the member opens and takes new ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_shared_keystore_without_names_is_replaced_under_load_and_members_that_restart_still_come_in() {
+    let shop = Arc::new(Workshop::new());
+    stores(&shop, "-dname CN=*");
+    let builder = (0..3).fold(Ring::builder(3).with_doors(), |builder, member| {
+        builder.configure_member(member, tls(&shop, member))
+    });
+    let mut ring = builder.start().await;
+    let options = format!("-k --cert {} --key {}", shop.name("client.crt"), shop.name("client.key"));
+    for (file, by) in [("trust", "trust-both.p12"), ("node", "new.p12"), ("trust", "trust-new.p12")] {
+        for number in 0..3 {
+            let shared = Arc::new(ring);
+            let keys = fill(&shared, &format!("{file}-{by}-{number}")).await;
+            let load = Load::new().through_doors(&shared, &keys);
+            let load = load.over_tls(&shared, &shop, &options, &keys[0]);
+            load.continue_for(50).await;
+            shop.replace(&format!("{file}-{number}.p12"), by);
+            reload(&shared[number], "tls").await;
+            load.continue_for(100).await;
+            load.end().await;
+            ring = Arc::into_inner(shared).expect("the clients have ended");
+            ring.kill(number);
+            ring.restart(number).await;
+            ring.wait_until_all_online().await;
+            rounds(&ring, &format!("{file}-{number}-restarted")).await;
+        }
+    }
+    assert!(ring.members().iter().all(|member| shown(&shop, member) == "new"));
+    // Who holds only what was replaced is out now, and a client was never a member.
+    shop.to_pem("old.p12", "old", PASSWORD, "old.pem");
+    let url = format!("https://{}/internal/peer", ring[0].address());
+    let old = curl(&shop, &format!("-k --cert {}", shop.name("old.pem")), &url);
+    old.assert_no_handshake();
+    assert!(old.said.contains("alert unknown ca"), "{old:?}");
+    let upgrade = "-H Connection:Upgrade -H Upgrade:ringhold-peer/1";
+    curl(&shop, &format!("{options} {upgrade}"), &url).assert_status(403);
+    assert_keeps_secrets(&ring, &shop).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_secret_of_automatic_tls_is_replaced_under_load_and_no_request_fails() {
     let shop = Workshop::new();
     first_secret(&shop);
     let text = format!("{}\n\n[tls]\nauto = true", secret_files(&shop));
     let ring = Arc::new(Ring::builder(3).with_doors().configure(text).start().await);
-    let keys = fill(&ring).await;
+    let keys = fill(&ring, "rotated").await;
     let load = Load::new().through_doors(&ring, &keys);
     rotate_secret(&shop, &ring, &load).await;
     load.end().await;
@@ -262,12 +312,64 @@ async fn the_secret_of_automatic_tls_is_replaced_under_load_and_no_request_fails
     assert_keeps_secrets(&ring, &shop).await;
 }
 
+/// A clock that a test turns by a file moves all members at once.
+#[tokio::test]
+async fn automatic_certificates_are_renewed_in_time_and_no_connection_ends() {
+    let shop = Workshop::new();
+    first_secret(&shop);
+    shop.write("clock", "+0");
+    let file = format!("FAKETIME_TIMESTAMP_FILE={}", shop.name("clock"));
+    // Timers live by the monotonic clock, which is left as it is, and so are the dates of files.
+    let wrapper = [
+        &["faketime", "-f", "+0", "env", "-u", "FAKETIME", &file, "FAKETIME_CACHE_DURATION=1"][..],
+        &["NO_FAKE_STAT=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1"],
+    ]
+    .concat();
+    let text = format!("{}\n\n[tls]\nauto = true", secret_files(&shop));
+    let builder = Ring::builder(3).with_doors().configure(text);
+    let builder = (0..3).fold(builder, |builder, member| builder.start_member_by(member, &wrapper));
+    let mut ring = builder.start().await;
+    let shown = async |member: &Member| {
+        let report = member.request("GET", "/cluster").send().await.json();
+        report["security"]["certificate"]["fingerprint"].as_str().expect("a certificate").to_owned()
+    };
+    let mut before = Vec::new();
+    for member in ring.members() {
+        before.push(shown(member).await);
+    }
+    let logged: Vec<_> = ring.members().iter().map(|member| member.log().len()).collect();
+    // Half of their life is over; nodes look once a minute.
+    shop.write("clock", "+13h");
+    wait_until(PATIENCE * 4, "every certificate to be renewed", async || {
+        rounds(&ring, "meanwhile").await;
+        let mut renewed = 0;
+        for (member, before) in ring.members().iter().zip(&before) {
+            renewed += usize::from(shown(member).await != *before);
+        }
+        renewed == before.len()
+    })
+    .await;
+    // The first ones are no longer valid.
+    shop.write("clock", "+30h");
+    rounds(&ring, "on-open-streams").await;
+    for (member, before) in ring.members().iter().zip(logged) {
+        let log = member.log().split_off(before);
+        let is_quiet = ["member damaged", "stream", "is refused"].iter().all(|word| !log.contains(word));
+        assert!(is_quiet && log.contains("a new certificate is in use"), "{log}");
+    }
+    ring.kill(1);
+    ring.restart(1).await;
+    ring.wait_until_all_online().await;
+    rounds(&ring, "restarted").await;
+    assert_keeps_secrets(&ring, &shop).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_secret_of_a_plain_ring_is_replaced_under_load_and_a_member_that_restarts_still_comes_in() {
     let shop = Workshop::new();
     first_secret(&shop);
     let mut ring = Ring::builder(3).configure(secret_files(&shop)).start().await;
-    let keys = fill(&ring).await;
+    let keys = fill(&ring, "rotated").await;
     let shared = Arc::new(ring);
     let load = Load::new().through_doors(&shared, &keys);
     rotate_secret(&shop, &shared, &load).await;
@@ -283,7 +385,7 @@ async fn the_secret_of_a_plain_ring_is_replaced_under_load_and_a_member_that_res
 #[tokio::test]
 async fn bad_new_files_change_nothing_and_are_reported_until_they_are_right() {
     let (shop, host) = (Workshop::new(), loopback_address());
-    stores(&shop, host);
+    stores(&shop, &named(host));
     first_secret(&shop);
     let builder = Ring::builder(3).at(host).with_doors().configure(secret_files(&shop));
     let builder =
@@ -343,7 +445,7 @@ async fn reload_after_error(member: &Member, name: &str, source: &impl AsyncFn(&
 #[tokio::test]
 async fn a_changed_file_is_seen_without_a_signal() {
     let (shop, host) = (Workshop::new(), loopback_address());
-    stores(&shop, host);
+    stores(&shop, &named(host));
     let ring = Ring::builder(1).at(host).with_doors().configure(tls(&shop, 0)).start().await;
     assert_eq!(shown(&shop, &ring[0]), "old");
     shop.replace("node-0.p12", "new.p12");

@@ -2,12 +2,16 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ringhold_integration_tests::{
     Ring, RingBuilder, Workshop, assert_keeps_secrets, assert_outcasts_are_out, binary, curl, rounds,
     wait_until, wait_until_logged,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -103,6 +107,49 @@ async fn a_plain_ring_with_a_secret_serves_and_a_node_without_one_is_kept_out() 
     wait_until_logged(&ring[2], &["secret"]).await;
     assert_outcasts_are_out(&ring).await;
     assert_keeps_secrets(&ring, &shop).await;
+}
+
+/// Answers as a member that knows no stream would, and as somebody between two members could.
+async fn pose_as_a_member(address: SocketAddr, asked: Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind(address).await.expect("nobody else has this address");
+    loop {
+        let (mut stream, _) = listener.accept().await.expect("it listens");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.is_ok_and(|read| read > 0) {}
+        let head = String::from_utf8_lossy(&head);
+        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let status = if path == "/internal/peer" { "404 Not Found" } else { "200 OK" };
+        asked.lock().expect("nobody panics with it").push(path);
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nX-Ringhold-Member: {address}\r\nETag: \"010203040506070809101112\"\r\n\
+             Content-Length: 6\r\nConnection: close\r\n\r\nforged"
+        );
+        let _ = stream.write_all(answer.as_bytes()).await;
+    }
+}
+
+#[tokio::test]
+async fn on_a_plain_ring_nobody_can_force_members_out_of_the_stream_and_answer_for_them() {
+    let shop = Workshop::new();
+    shop.secret_file("ours");
+    let builder = Ring::builder(2).configure(secret(&shop, "ours"));
+    let ring = builder.start_member_by(1, &["true"]).outcast(1).start().await;
+    let asked = Arc::<Mutex<Vec<_>>>::default();
+    let posing = tokio::spawn(pose_as_a_member(ring[1].address(), Arc::clone(&asked)));
+    wait_until_logged(&ring[0], &["no stream to a member", "with status 404", "auth.shared_secret"]).await;
+    let key = ring.key_of(1, "object");
+    for round in 0..20 {
+        let value = format!("value {round}");
+        let put = ring[0].object("PUT", &key).body(value.clone()).send().await;
+        assert!(put.status == 201 || put.status == 204, "{put:?}");
+        let found = ring[0].object("GET", &key).send().await;
+        assert_eq!((found.status, found.text()), (200, value.as_str()));
+        assert_ne!(ring[0].sees(ring[1].address()).await.as_deref(), Some("online"));
+    }
+    posing.abort();
+    let asked = asked.lock().unwrap().clone();
+    assert!(!asked.is_empty() && asked.iter().all(|path| path == "/internal/peer"), "{asked:?}");
+    assert_eq!(ring[0].log().matches("no stream to a member").count(), 1, "{}", ring[0].log());
 }
 
 #[tokio::test]

@@ -3,9 +3,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ringhold_integration_tests::{
-    PASSWORD, Ring, Said, Workshop, assert_keeps_secrets, binary, curl, loopback_address, rounds,
+    PASSWORD, Ring, Said, Workshop, assert_keeps_secrets, binary, curl, loopback_address, rounds, wait_until,
     with_certificate,
 };
 
@@ -101,6 +104,42 @@ async fn one_shared_keystore_of_the_program_is_all_that_a_ring_and_its_commands_
     assert_eq!(got.out.trim_end(), "by the program");
     let bare = ringhold(&shop, &format!("get key --node https://{}", ring[1].address()));
     assert!(bare.code != Some(0) && !bare.out.contains("by the program"), "{bare:?}");
+}
+
+/// Ends a program that runs in the background, also when the test fails.
+struct Ends(Arc<AtomicBool>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_local_ring_is_secured_by_one_word() {
+    let (shop, host) = (Arc::new(Workshop::new()), loopback_address());
+    let ends = Ends(Arc::default());
+    let running = tokio::task::spawn_blocking({
+        let (shop, ends, program) = (shop.clone(), ends.0.clone(), binary().display().to_string());
+        move || shop.run_until(&[&program, "cluster", "--secure", "--host", &host.to_string()], &ends)
+    });
+    let door = |node: u16| format!("http://{host}:{}", 9999 + 3 + node);
+    wait_until(Duration::from_secs(20), "three nodes that see each other", async || {
+        (0..3).all(|node| {
+            let report = curl(&shop, "", &format!("{}/cluster", door(node))).body;
+            report.matches("\"online\"").count() == 3 && report.contains("\"tls\":\"automatic\"")
+        })
+    })
+    .await;
+    let value = shop.write("value", "a value").display().to_string();
+    for key in ["one", "two", "three"] {
+        curl(&shop, &format!("-T {value}"), &format!("{}/objects/{key}", door(0))).assert_status(201);
+        let found = curl(&shop, "", &format!("{}/objects/{key}", door(1)));
+        assert_eq!((found.status, found.body.as_str()), (200, "a value"), "{found:?}");
+        curl(&shop, "-k", &format!("https://{host}:9999/objects/{key}")).assert_no_handshake();
+    }
+    drop(ends);
+    running.await.unwrap();
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub struct Reported {
     pub answer: Option<ProbeAnswer>,
     /// Why it was last taken out.
     pub last_failure: Option<String>,
+    /// How often it was taken out.
+    pub damaged: u64,
 }
 
 impl Membership {
@@ -203,7 +205,9 @@ impl Membership {
         }
         let is_new = !known.health.has_met(member);
         if matches!(transition, Some(Transition::WentOffline(_))) && !is_new {
-            known.reports[member.as_usize()].last_failure = Some(why.to_owned());
+            let reported = &mut known.reports[member.as_usize()];
+            reported.last_failure = Some(why.to_owned());
+            reported.damaged += 1;
         }
         drop(known);
         match transition {

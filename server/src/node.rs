@@ -15,11 +15,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
+use crate::http::guard::{Guard, Refused};
 use crate::http::report::{MemberReport, NodeStatus};
 use crate::http::{AcceptMember, AcceptedMember, App};
 use crate::membership::Membership;
 use crate::owner::Owner;
-use crate::peer::{ClusterNameError, Identity, MemberState, Peers, Tcp, TlsConnect};
+use crate::peer::{
+    ClusterNameError, HandshakeError, Identity, MemberState, Peers, ServeError, Tcp, TlsConnect,
+};
 use crate::routing::Objects;
 use crate::security::refusals::Refusals;
 use crate::status::Status;
@@ -132,7 +135,8 @@ impl Node {
         let membership = Arc::new(Membership::new(ring, me, cluster, Arc::clone(&peers), clock.clone()));
         let objects = Objects::new(owner, Arc::clone(&membership), Arc::clone(&peers), cluster.peer_timeout);
 
-        let status = Arc::new(Status::new(&config, incarnation, &objects, &membership, &protection));
+        let status =
+            Arc::new(Status::new(&config, incarnation, clock.wall(), &objects, &membership, &protection));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let app = Arc::new(App::new(
             objects.clone(),
@@ -140,7 +144,7 @@ impl Node {
             clock,
             &config.limits,
             config.store.max_object_bytes,
-            accept_member(&config, &objects, &identity, &stop, &tasks),
+            accept_member(&config, &objects, &identity, &protection.guard, &stop, &tasks),
             Arc::clone(&protection.guard),
         ));
         let limits = config.limits.clone();
@@ -219,18 +223,19 @@ fn accept_member(
     config: &Config,
     objects: &Objects,
     identity: &Arc<Identity>,
+    guard: &Arc<Guard>,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) -> AcceptMember {
-    let (objects, identity, stop, tasks) =
-        (objects.clone(), Arc::clone(identity), stop.clone(), tasks.clone());
+    let (objects, identity, guard) = (objects.clone(), Arc::clone(identity), Arc::clone(guard));
+    let (stop, tasks) = (stop.clone(), tasks.clone());
     let max_streams = MIN_MEMBER_STREAMS.max(STREAMS_OF_A_MEMBER * config.cluster.members.len());
     let slots = Arc::new(Semaphore::new(max_streams));
     // A member that is configured wrongly comes back for ever, and so may anybody.
     let refusals = Arc::new(Refusals::default());
     Arc::new(move |accepted: AcceptedMember| {
         let (objects, identity, stop) = (Arc::new(objects.clone()), Arc::clone(&identity), stop.clone());
-        let (slots, refusals) = (Arc::clone(&slots), Arc::clone(&refusals));
+        let (slots, refusals, guard) = (Arc::clone(&slots), Arc::clone(&refusals), Arc::clone(&guard));
         tasks.spawn(async move {
             let now = identity.clock().now();
             let AcceptedMember { stream, channel, peer, place } = accepted;
@@ -239,12 +244,15 @@ fn accept_member(
                 drop(place);
                 slots.try_acquire_owned().ok()
             };
-            let served = crate::peer::serve(stream, objects, identity, channel.into(), admit, stop).await;
+            let served = crate::peer::serve(stream, objects, identity, channel, admit, stop).await;
             match served {
                 Ok(()) => {}
                 // A process that ends, ends its streams as it may.
                 Err(error) if error.is_end_of_stream() => debug!(%peer, %error, "a member's stream ended"),
                 Err(error) => {
+                    if let Some(reason) = refused(&error) {
+                        guard.refusals().of(reason).raise();
+                    }
                     if let Some(unlogged) = refusals.note(peer.ip(), now) {
                         warn!(%peer, %error, unlogged, "a member's stream ended");
                     }
@@ -252,6 +260,18 @@ fn accept_member(
             }
         });
     })
+}
+
+/// As what the end of a stream counts, if nobody let it in.
+fn refused(error: &ServeError) -> Option<Refused> {
+    match error {
+        ServeError::Handshake(
+            HandshakeError::NoProof | HandshakeError::Proof(_) | HandshakeError::Channel,
+        ) => Some(Refused::StreamProof),
+        ServeError::Handshake(_) => Some(Refused::StreamHandshake),
+        ServeError::TooMany { .. } => Some(Refused::MemberStreams),
+        _ => None,
+    }
 }
 
 async fn expire_forever(objects: Objects) {

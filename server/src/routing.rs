@@ -3,6 +3,8 @@
 //! Invariants: a request is sent to one member at a time, and the member that receives it executes it. No
 //! request waits longer than `cluster.peer_timeout` plus [`GRACE`] on other members, however many of them fail.
 
+mod counts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use crate::membership::Membership;
 use crate::object::{Answer, Conditions, Forwarding, Operation, Outcome, Refusal, Route};
 use crate::owner::Owner;
 use crate::peer::{self, Handler, MemberState, PeerError, Peers};
+pub use counts::Counts;
 
 /// What is left for the next in the preference list when the first member took all of `cluster.peer_timeout`.
 pub const GRACE: Duration = Duration::from_millis(100);
@@ -29,6 +32,7 @@ struct Parts {
     membership: Arc<Membership>,
     peers: Arc<Peers>,
     peer_timeout: Duration,
+    counts: Counts,
 }
 
 /// Where a request is executed.
@@ -42,13 +46,19 @@ impl Objects {
     /// Objects of the ring that `membership` knows, of which `owner` holds this node's.
     #[must_use]
     pub fn new(owner: Owner, membership: Arc<Membership>, peers: Arc<Peers>, peer_timeout: Duration) -> Self {
-        Self(Arc::new(Parts { owner, membership, peers, peer_timeout }))
+        Self(Arc::new(Parts { owner, membership, peers, peer_timeout, counts: Counts::default() }))
     }
 
     /// What this node itself holds.
     #[must_use]
     pub fn owner(&self) -> &Owner {
         &self.0.owner
+    }
+
+    /// What became of requests.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.0.counts
     }
 
     /// This node's address as text.
@@ -74,6 +84,7 @@ impl Objects {
         forwarding: Forwarding,
     ) -> Option<Answer> {
         let Plan::Here(route) = self.plan(key, forwarding) else { return None };
+        self.0.counts.operation(route);
         let result = self.0.owner.get(key, conditions);
         Some(Answer { result, member: self.0.membership.own_label(), route })
     }
@@ -96,6 +107,7 @@ impl Objects {
     }
 
     async fn execute_here(&self, key: &Key<'_>, operation: Operation, route: Route) -> Answer {
+        self.0.counts.operation(route);
         let result = self.0.owner.execute(key, operation).await;
         Answer { result, member: self.0.membership.own_label(), route }
     }
@@ -112,9 +124,13 @@ impl Objects {
                 return self.execute_here(key, operation, route).await;
             }
             let address = view.ring().address(lookup.member);
-            let failure = match parts.peers.execute(address, key, &operation, timeout).await {
+            let sent = Instant::now();
+            let executed = parts.peers.execute(address, key, &operation, timeout).await;
+            parts.counts.forward(&executed, sent.elapsed());
+            let failure = match executed {
                 Ok(result) => {
                     let route = if lookup.role == Role::Owner { Route::Forwarded } else { Route::StandIn };
+                    parts.counts.operation(route);
                     return Answer { result, member: parts.membership.label(lookup.member), route };
                 }
                 Err(failure) => failure,
@@ -128,6 +144,7 @@ impl Objects {
             if matches!(failure, PeerError::Lost(_)) && !operation.is_repeatable() {
                 let why = format!("{address} did not answer, and may have executed it ({failure})");
                 let result = Err(Refusal::OutcomeUnknown(why));
+                parts.counts.operation(Route::Forwarded);
                 return Answer {
                     result,
                     member: parts.membership.label(lookup.member),
@@ -147,6 +164,7 @@ fn route_here(view: &View, digest: Digest) -> Route {
 /// What comes in on a member's stream is executed here, whoever owns the key: one hop at most.
 impl Handler for Objects {
     async fn execute(&self, request: peer::Request) -> Result<Outcome, Refusal> {
+        self.0.counts.for_member();
         self.0.owner.execute(&request.key, request.operation).await
     }
 

@@ -1,21 +1,25 @@
 //! What a node tells about itself and its ring: readiness, the state of members, where a key lives.
 
+mod metrics;
+
 use std::sync::Arc;
 
 use ringhold_config::Config;
-use ringhold_ring::{Key, MemberHealth, Role};
+use ringhold_ring::{Key, MemberHealth, Role, Timestamp};
 
 use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
 use crate::membership::Membership;
 use crate::node::protection::Protection;
 use crate::peer::MemberState;
 use crate::routing::Objects;
+use crate::telemetry::metrics::Page;
 
-/// The answers to `/readyz`, `/cluster` and `/cluster/locate`.
+/// The answers to `/readyz`, `/cluster`, `/cluster/locate` and, as far as it is here, `/metrics`.
 #[derive(Debug)]
 pub struct Status {
     cluster: String,
     incarnation: u64,
+    started_at: Timestamp,
     objects: Objects,
     membership: Arc<Membership>,
     protection: Arc<Protection>,
@@ -27,6 +31,7 @@ impl Status {
     pub(crate) fn new(
         config: &Config,
         incarnation: u64,
+        started_at: Timestamp,
         objects: &Objects,
         membership: &Arc<Membership>,
         protection: &Arc<Protection>,
@@ -34,6 +39,7 @@ impl Status {
         Self {
             cluster: config.cluster.name.clone(),
             incarnation,
+            started_at,
             objects: objects.clone(),
             membership: Arc::clone(membership),
             protection: Arc::clone(protection),
@@ -91,6 +97,10 @@ impl NodeStatus for Status {
             store: self.objects.owner().store().usage().into(),
             security: self.protection.report(),
         }
+    }
+
+    fn collect(&self, page: &mut Page) {
+        metrics::collect(self, page);
     }
 
     fn locate(&self, key: &Key<'_>) -> Location {

@@ -53,6 +53,14 @@ pub enum Error {
         /// Where each is and what is wrong with it.
         list: String,
     },
+    /// A chore was given what it does not take.
+    #[error("it takes {right}; found \"{argument}\"")]
+    Argument {
+        /// What was found.
+        argument: String,
+        /// What it takes.
+        right: &'static str,
+    },
     /// cargo-deny is not installed.
     #[error("cargo-deny is not here; install it with `cargo install --locked cargo-deny`")]
     NoCargoDeny,

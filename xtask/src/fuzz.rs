@@ -7,6 +7,11 @@ use crate::error::Error;
 
 /// Hands `arguments` over to the fuzzer.
 pub fn run(arguments: &[String]) -> Result<(), Error> {
-    let build = "run --quiet --profile fuzz --locked --package ringhold-fuzz --";
-    CommandLine::cargo(build).followed_by(arguments).run()
+    let run = "run --quiet --profile fuzz --locked --package ringhold-fuzz --";
+    CommandLine::cargo(run).followed_by(arguments).run()
+}
+
+/// Builds it, so that a run that follows takes as long as its inputs.
+pub fn build() -> Result<(), Error> {
+    CommandLine::cargo("build --profile fuzz --locked --package ringhold-fuzz").run()
 }

@@ -35,8 +35,8 @@ enum Run {
 const CHORES: &[Chore] = &[
     Chore {
         name: "test",
-        does: "everything that must hold: format, lints, tests, docs, links",
-        run: Run::Plain(test::run),
+        does: "everything that must hold: format, lints, tests, docs, links, fuzz; --quick to fuzz for seconds only",
+        run: Run::With(test::run),
     },
     Chore {
         name: "bench",

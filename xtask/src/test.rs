@@ -8,20 +8,33 @@ use std::path::PathBuf;
 use crate::command::CommandLine;
 use crate::error::Error;
 use crate::steps::Steps;
-use crate::{instructions, links, tools};
+use crate::{fuzz, instructions, links, tools};
 
 /// The program whose processes the integration tests start.
 const PROGRAM: &str = "ringhold";
 
-/// Takes every step, up to the first that fails, and prints a table of them.
-pub fn run() -> Result<(), Error> {
+/// How long each target is fuzzed.
+const FUZZ_SECONDS: u32 = 60;
+/// With `--quick`: a look at whether it works, and no search.
+const QUICK_FUZZ_SECONDS: u32 = 1;
+
+/// Takes every step, up to the first that fails, and prints a table of them. With `--quick` parsers are fuzzed for a
+/// second each rather than a minute; nothing else is left out.
+pub fn run(arguments: &[String]) -> Result<(), Error> {
+    let fuzz_seconds = match arguments {
+        [] => FUZZ_SECONDS,
+        [quick] if quick == "--quick" => QUICK_FUZZ_SECONDS,
+        [other, ..] => {
+            return Err(Error::Argument { argument: other.clone(), right: "nothing, or --quick once" });
+        }
+    };
     let mut steps = Steps::default();
-    let result = take_all(&mut steps);
+    let result = take_all(&mut steps, fuzz_seconds);
     println!("\n{}", steps.table());
     result
 }
 
-fn take_all(steps: &mut Steps) -> Result<(), Error> {
+fn take_all(steps: &mut Steps, fuzz_seconds: u32) -> Result<(), Error> {
     let cargo = |arguments| move || CommandLine::cargo(arguments).run();
     steps.take("tools", tools::ensure)?;
     steps.take("format", cargo("fmt --all --check"))?;
@@ -35,7 +48,10 @@ fn take_all(steps: &mut Steps) -> Result<(), Error> {
     steps.take("documentation", || {
         CommandLine::cargo("doc --workspace --no-deps --locked").with("RUSTDOCFLAGS", "-D warnings").run()
     })?;
-    steps.take("links", links::run)
+    steps.take("links", links::run)?;
+    // Alone on the machine, since it takes all of it; last, since it takes longest to tell of a mistake.
+    steps.take("fuzzer", fuzz::build)?;
+    steps.take("fuzz", || fuzz::run(&["--seconds".into(), fuzz_seconds.to_string()]))
 }
 
 /// Builds the program and asks cargo where it put it: the target directory is a matter of configuration.
@@ -58,6 +74,15 @@ fn executable(messages: &[u8]) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_argument_that_means_nothing_ends_it_before_the_first_step() {
+        for arguments in [vec!["--fast"], vec!["--quick", "--quick"]] {
+            let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+            let error = run(&arguments).unwrap_err();
+            assert!(error.to_string().contains("--quick"), "{error}");
+        }
+    }
 
     #[test]
     fn the_program_is_where_cargo_says_it_put_it() {

@@ -23,6 +23,8 @@ const TOOLS: &[Tool] = &[
     Tool { command: "git", package: "git" },
     Tool { command: "keytool", package: "default-jre-headless" },
     Tool { command: "openssl", package: "openssl" },
+    Tool { command: "promtool", package: "prometheus" },
+    Tool { command: "unshare", package: "util-linux" },
     Tool { command: "valgrind", package: "valgrind" },
 ];
 

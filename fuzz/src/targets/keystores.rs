@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY};
 use ringhold_ring::Timestamp;
 use ringhold_server::security::keystore::{Format, Keystore, MAX_ENTRIES, Passwords};
 
-use super::{Target, kind, texts};
+use super::{Target, kind, reason, texts};
 
 const PASSWORD: &str = "corpus-password";
 const WORDS: &[&str] =
@@ -57,14 +57,14 @@ fn resealed(input: &[u8]) -> Vec<u8> {
 fn run(input: &[u8]) -> String {
     let format = match Format::of(input) {
         Ok(format) => format,
-        Err(error) => return kind(&error),
+        Err(error) => return reason(&error),
     };
     let passwords = Passwords::one(PASSWORD);
     let store = match Keystore::read(input, &passwords) {
         Ok(store) => store,
         Err(error) => {
             assert!(!error.to_string().contains(PASSWORD), "an error tells the password: {error}");
-            return kind(&error);
+            return reason(&error);
         }
     };
     assert_eq!(store.format(), format);
@@ -78,7 +78,7 @@ fn run(input: &[u8]) -> String {
             Ok(_) => answer.push_str(" identity"),
             Err(error) => {
                 assert!(!error.to_string().contains(PASSWORD), "an error tells the password: {error}");
-                answer.push_str(&kind(&error));
+                answer.push_str(&reason(&error));
             }
         }
     }

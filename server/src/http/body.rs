@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::guard::Caller;
 use super::problem::{Code, Problem};
+use super::traffic::{Limit, Traffic};
 use crate::security::token::{BodyDigest, SignedHead};
 use crate::store::COPIED_BYTES;
 
@@ -34,13 +35,14 @@ const BYTES_PER_TIMEOUT: usize = 64 << 10;
 pub(super) struct Budget {
     kibibytes: Arc<Semaphore>,
     total: u32,
+    traffic: Arc<Traffic>,
 }
 
 impl Budget {
-    pub(super) fn new(bytes: usize) -> Self {
+    pub(super) fn new(bytes: usize, traffic: Arc<Traffic>) -> Self {
         let total = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
         let permits = (total as usize).min(Semaphore::MAX_PERMITS);
-        Self { kibibytes: Arc::new(Semaphore::new(permits)), total }
+        Self { kibibytes: Arc::new(Semaphore::new(permits)), total, traffic }
     }
 }
 
@@ -87,6 +89,17 @@ pub(super) enum BodyError {
     TimedOut,
     Overloaded,
     Forged,
+}
+
+impl BodyError {
+    const fn limit(self) -> Option<Limit> {
+        match self {
+            Self::TooLarge { .. } => Some(Limit::ObjectBytes),
+            Self::TimedOut => Some(Limit::BodyTime),
+            Self::Overloaded => Some(Limit::BodyMemory),
+            Self::Broken | Self::Forged => None,
+        }
+    }
 }
 
 impl From<BodyError> for Problem {
@@ -178,10 +191,14 @@ impl Upload {
     /// The whole body. What a refusal leaves unread is dropped with `self`.
     pub(super) async fn receive(&mut self, allowance: Allowance<'_>) -> Result<Received, BodyError> {
         let received = match self.receive_here(allowance) {
-            Some(received) => received?,
+            Some(received) => received,
             // Boxed, so that whoever waits for less stays small.
-            None => Box::pin(self.receive_unchecked(allowance)).await?,
+            None => Box::pin(self.receive_unchecked(allowance)).await,
         };
+        if let Some(limit) = received.as_ref().err().and_then(|error| error.limit()) {
+            allowance.budget.traffic.limits.of(limit).raise();
+        }
+        let received = received?;
         if let Some(signed) = self.signed.take() {
             self.is_forged = signed.accept_body(BodyDigest::of(&received.bytes)).is_err();
         }
@@ -326,7 +343,7 @@ mod tests {
         let service = service_fn(move |request: Request<Incoming>| {
             let sender = sender.clone();
             async move {
-                let budget = Budget::new(100 << 10);
+                let budget = Budget::new(100 << 10, Arc::default());
                 let pause = Duration::from_secs(10);
                 let (head, incoming) = request.into_parts();
                 let mut upload = Upload::from(Caller::Client, incoming, &head, pause, None);

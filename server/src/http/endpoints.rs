@@ -16,6 +16,7 @@ use super::origin::Origin;
 use super::problem::{Code, Problem};
 use super::report::{ClusterReport, Location};
 use super::{AcceptedMember, App};
+use crate::telemetry::metrics::{self, Page, process};
 
 pub use crate::peer::PROTOCOL as PEER_PROTOCOL;
 
@@ -33,6 +34,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/cluster/locate/{*key}", get(locate))
         .route(HEALTHZ, get(healthz))
         .route(READYZ, get(readyz))
+        .route("/metrics", get(metrics))
         .route("/openapi.json", get(openapi))
         .route("/problems", get(problems))
         .route(PEER, get(peer))
@@ -48,6 +50,20 @@ async fn cluster(State(app): State<Arc<App>>) -> Json<ClusterReport> {
 async fn locate(State(app): State<Arc<App>>, uri: Uri) -> Result<Json<Location>, Problem> {
     let raw_key = uri.path().strip_prefix(LOCATE).unwrap_or_default();
     Ok(Json(app.status.locate(&Key::from_path(raw_key)?)))
+}
+
+/// Off the async threads: to count its open files takes a process with many of them a while.
+async fn metrics(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Problem> {
+    let write = move || {
+        let mut page = Page::default();
+        app.collect(&mut page);
+        app.status.collect(&mut page);
+        process::collect(&mut page);
+        page.into_text()
+    };
+    let text = tokio::task::spawn_blocking(write).await;
+    let text = text.map_err(|error| Problem::because(Code::NotReady, error))?;
+    Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
 }
 
 async fn healthz() -> &'static str {

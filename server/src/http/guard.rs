@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::security::access::{Access, AddressList, Refusal, TrustedProxies};
 use crate::security::refusals::Refusals;
 use crate::security::token::{self, BodyDigest, Request, SignedHead, TokenError, TokenVerifier};
+use crate::telemetry::metrics::{Counters, labels};
 
 /// What an orchestrator or load balancer asks, which has no place for a token, and the door of members, who prove
 /// themselves otherwise.
@@ -60,6 +61,31 @@ pub struct Guard {
     clock: Clock,
     requests: Refusals,
     handshakes: Refusals,
+    refused: Counters<Refused>,
+}
+
+labels! {
+    /// Why somebody was refused, as it is counted.
+    pub enum Refused {
+        /// Its address is not in `access.allow`.
+        AccessList = "access-list",
+        /// A trusted proxy says something unusable about where it comes from.
+        ForwardedHeader = "forwarded-header",
+        /// Its bearer token is missing, unknown, or not good for the method.
+        BearerToken = "bearer-token",
+        /// Its member token is not sound, or not for this request.
+        MemberToken = "member-token",
+        /// It asks for a member's stream and shows no member.
+        NotAMember = "not-a-member",
+        /// Its TLS handshake failed.
+        TlsHandshake = "tls-handshake",
+        /// Its stream did not prove the shared secret.
+        StreamProof = "stream-proof",
+        /// Its stream did not begin as a member's of this cluster does.
+        StreamHandshake = "stream-handshake",
+        /// Members have too many streams open already.
+        MemberStreams = "member-streams",
+    }
 }
 
 /// Whom a request comes from.
@@ -86,6 +112,18 @@ enum Reason {
     NoMemberCertificate,
     #[error("it asks for a member's stream and comes from no member's address: compare cluster.members")]
     NoMemberAddress,
+}
+
+impl Reason {
+    const fn kind(&self) -> Refused {
+        match self {
+            Self::Access(Refusal::Address(_)) => Refused::AccessList,
+            Self::Access(Refusal::Forwarded(_)) => Refused::ForwardedHeader,
+            Self::Access(Refusal::Credentials(_)) => Refused::BearerToken,
+            Self::Token(_) => Refused::MemberToken,
+            Self::NoMemberCertificate | Self::NoMemberAddress => Refused::NotAMember,
+        }
+    }
 }
 
 impl Policy {
@@ -149,8 +187,8 @@ impl Guard {
     /// A guard that keeps to `policy`, by the time of `clock`.
     #[must_use]
     pub fn new(policy: Policy, clock: Clock) -> Self {
-        let (requests, handshakes) = Default::default();
-        Self { policy: ArcSwap::from_pointee(policy), clock, requests, handshakes }
+        let (requests, handshakes, refused) = Default::default();
+        Self { policy: ArcSwap::from_pointee(policy), clock, requests, handshakes, refused }
     }
 
     /// Keeps to another policy from now on, on open connections too.
@@ -162,6 +200,12 @@ impl Guard {
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()
+    }
+
+    /// Who was refused how often, by reason; a member's stream that is refused counts here too.
+    #[must_use]
+    pub const fn refusals(&self) -> &Counters<Refused> {
+        &self.refused
     }
 
     /// Whether a request may go on that shows no member's token; if not, [`Guard::admit`] says why. A token is good for
@@ -204,6 +248,7 @@ impl Guard {
     }
 
     fn refuse(&self, origin: &Origin, head: &request::Parts, reason: &Reason) -> Response<Body> {
+        self.refused.of(reason.kind()).raise();
         // Behind a proxy, one client's faults must not silence the log about another's.
         let peer = if let Reason::Access(Refusal::Address(client)) = reason { *client } else { origin.ip() };
         if let Some(unlogged) = self.requests.note(peer, self.clock.now()) {
@@ -217,6 +262,7 @@ impl Guard {
 
     /// Tells the log why a connection did not come to its first request.
     pub(super) fn note_handshake(&self, origin: &Origin, why: &str) {
+        self.refused.of(Refused::TlsHandshake).raise();
         let peer = origin.ip();
         if let Some(unlogged) = self.handshakes.note(peer, self.clock.now()) {
             tracing::warn!(%peer, unlogged, "a TLS connection is refused: {why}");

@@ -26,6 +26,7 @@ use super::gathered::Gathered;
 use super::origin::Origin;
 use super::secured;
 use super::service::{Admission, Exchange, Exchanges};
+use super::traffic::Limit;
 use super::watched::{Protocol, Stall, Watch, Watched};
 use crate::security::tls::Tls;
 
@@ -63,6 +64,10 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, 
     let begin = |accepted: Accepted, connections: &mut JoinSet<()>| {
         let (exchanges, tls, stopping) = (exchanges.clone(), tls.clone(), shutdown.child_token());
         let Accepted { stream, address, admission, permit } = accepted;
+        app.traffic.accepted.raise();
+        if admission == Admission::Reserved {
+            app.traffic.limits.of(Limit::Connections).raise();
+        }
         // Where a connection comes from is settled here and nowhere else.
         let origin = Origin::plain(address, admission, permit.into());
         connections.spawn(async move {
@@ -86,6 +91,7 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<Tls>>, app: Arc<App>, 
                 begin(accepted, &mut connections);
             }
             Err(error) => {
+                app.traffic.accept_failures.raise();
                 report(&error, failures);
                 failures += 1;
                 tokio::select! {
@@ -191,8 +197,13 @@ where
         opened = tokio::time::timeout(header_timeout, opening) => opened,
         () = time_to_leave(Protocol::Http1, &stopping) => return,
     };
-    let Ok(Ok((protocol, stream))) = opened else {
-        return tracing::debug!("a connection ended, or waited too long, before its first request");
+    let (protocol, stream) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => return tracing::debug!(%error, "a connection ended before its first request"),
+        Err(_) => {
+            exchange.app.traffic.limits.of(Limit::HeadTime).raise();
+            return tracing::debug!("a connection waited too long with its first request");
+        }
     };
     let mut watch = watch(protocol, header_timeout);
     let stream = match protocol {
@@ -205,7 +216,7 @@ where
     let stream = Gathered::new(stream);
     match Box::pin(all_requests(&stream, &mut watch, &exchange, &stopping)).await {
         Ended::Served(()) => stream.finish().await,
-        Ended::Stalled(stall) => stall.note(),
+        Ended::Stalled(stall) => note(stall, &exchange),
     }
 }
 
@@ -236,7 +247,7 @@ where
             None
         }
         Ended::Stalled(stall) => {
-            stall.note();
+            note(stall, exchange);
             None
         }
     }
@@ -314,6 +325,15 @@ where
         }
     };
     attend(serve, watch, exchange, time_to_leave(protocol, stopping)).await
+}
+
+fn note(stall: Stall, exchange: &Exchange) {
+    let (limit, what) = match stall {
+        Stall::Head => (Limit::HeadTime, "a request head did not end in time"),
+        Stall::Idle => (Limit::IdleTime, "a connection stood still for too long"),
+    };
+    exchange.app.traffic.limits.of(limit).raise();
+    tracing::debug!("{what}");
 }
 
 /// How a connection came to its end.

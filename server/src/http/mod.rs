@@ -4,6 +4,7 @@
 //! - [`guard`] is asked about every request ahead of everything else.
 //! - `objects` and `repose` translate requests into operations for [`Objects`], each in its own dialect.
 //! - [`report`] holds the documents about the node; [`problem`] the catalogue of errors.
+//! - [`traffic`] is what listeners count.
 //!
 //! Nothing here knows where an object lives or how it is kept: `routing` and everything behind it do.
 
@@ -25,6 +26,7 @@ mod secured;
 mod service;
 #[cfg(test)]
 mod tests;
+pub mod traffic;
 mod watched;
 
 use std::net::SocketAddr;
@@ -37,10 +39,12 @@ use ringhold_config::Limits;
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
+use crate::peer::Channel;
 use crate::routing::Objects;
 use body::Budget;
 use guard::Guard;
 use report::NodeStatus;
+use traffic::Traffic;
 
 pub use answer::Body;
 pub use endpoints::PEER_PROTOCOL;
@@ -57,9 +61,8 @@ pub type AcceptMember = Arc<dyn Fn(AcceptedMember) + Send + Sync>;
 pub struct AcceptedMember {
     /// The connection.
     pub stream: TokioIo<Upgraded>,
-    /// What both sides exported from TLS under [`CHANNEL_LABEL`](crate::security::stream::CHANNEL_LABEL); none on a
-    /// plain connection.
-    pub channel: Option<Vec<u8>>,
+    /// What it runs over: the member's proof is bound to it.
+    pub channel: Channel,
     /// Where it comes from.
     pub peer: SocketAddr,
     /// Keep it until the other side has proved to be a member: a stranger's connections stay limited by it.
@@ -78,6 +81,8 @@ pub struct App {
     connections: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
     bodies: Budget,
+    max_connections: usize,
+    traffic: Arc<Traffic>,
     is_leaving: AtomicBool,
 }
 
@@ -96,7 +101,8 @@ impl App {
         accept_member: AcceptMember,
         guard: Arc<Guard>,
     ) -> Self {
-        let connections = limits.max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        let max_connections = limits.max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        let traffic = Arc::<Traffic>::default();
         Self {
             objects,
             status,
@@ -105,9 +111,11 @@ impl App {
             max_object_bytes,
             accept_member,
             guard,
-            connections: Arc::new(Semaphore::new(connections)),
+            connections: Arc::new(Semaphore::new(max_connections)),
             reserve: Arc::new(Semaphore::new(RESERVED_CONNECTIONS)),
-            bodies: Budget::new(limits.max_body_bytes_in_flight),
+            bodies: Budget::new(limits.max_body_bytes_in_flight, Arc::clone(&traffic)),
+            max_connections,
+            traffic,
             is_leaving: AtomicBool::new(false),
         }
     }

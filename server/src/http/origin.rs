@@ -3,6 +3,7 @@
 //! It is settled before the first request and never changes: a certificate that is no longer trusted, or a member
 //! that has left the ring, meets the new rules with its next connection.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -11,10 +12,8 @@ use rustls::ServerConnection;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::service::Admission;
-use crate::security::stream::CHANNEL_LABEL;
+use crate::peer::Channel;
 use crate::security::tls::{Current, Peer};
-
-const CHANNEL_BYTES: usize = 32;
 
 /// A connection's place among `limits.max_connections`; it is free again when the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -32,7 +31,7 @@ pub(super) struct Origin {
     address: SocketAddr,
     ip: IpAddr,
     is_member: bool,
-    channel: Option<[u8; CHANNEL_BYTES]>,
+    channel: Channel,
     admission: Admission,
     place: Place,
 }
@@ -40,20 +39,23 @@ pub(super) struct Origin {
 impl Origin {
     /// A plain connection: nothing but an address.
     pub(super) fn plain(address: SocketAddr, admission: Admission, place: Place) -> Self {
-        Self { address, ip: address.ip().to_canonical(), is_member: false, channel: None, admission, place }
+        let (ip, channel) = (address.ip().to_canonical(), Channel::Plain);
+        Self { address, ip, is_member: false, channel, admission, place }
     }
 
     /// The same address after a handshake with the material of `current`; its certificate may be a member's.
+    ///
+    /// # Errors
+    /// When the connection has no channel: it would pass for a plain one.
     pub(super) fn secured(
         self,
         tls: &ServerConnection,
         current: &Current,
         members: &[MemberAddress],
-    ) -> Self {
-        let peer = Peer::of(tls.peer_certificates(), &current.material.identity);
+    ) -> io::Result<Self> {
+        let peer = Peer::of(tls.peer_certificates(), &current.material);
         let is_member = members.iter().any(|member| peer.is_member(member));
-        let channel = tls.export_keying_material([0; CHANNEL_BYTES], CHANNEL_LABEL, None).ok();
-        Self { is_member, channel, ..self }
+        Ok(Self { is_member, channel: Channel::of_tls(tls)?, ..self })
     }
 
     /// Address and port of the other end of the connection.
@@ -81,8 +83,8 @@ impl Origin {
         self.place.clone()
     }
 
-    /// What both sides of a TLS connection know and nobody else does; a member's proof is bound to it.
-    pub(super) fn channel(&self) -> Option<Vec<u8>> {
-        self.channel.map(Vec::from)
+    /// What the connection runs over; a member's proof is bound to it.
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 }

@@ -5,6 +5,8 @@
 use ringhold_ring::{Key, MemberAddress};
 use serde::{Deserialize, Serialize};
 
+use crate::telemetry::metrics::Page;
+
 /// What the HTTP side asks of the node it belongs to.
 pub trait NodeStatus: Send + Sync {
     /// Whether the node should be sent traffic.
@@ -15,6 +17,9 @@ pub trait NodeStatus: Send + Sync {
 
     /// The ring as this node sees it.
     fn cluster(&self) -> ClusterReport;
+
+    /// Writes down what everything behind the HTTP side counts.
+    fn collect(&self, page: &mut Page);
 
     /// Where `key` lives.
     fn locate(&self, key: &Key<'_>) -> Location;
@@ -87,7 +92,7 @@ pub struct StoreReport {
 
 impl From<crate::store::Usage> for StoreReport {
     fn from(usage: crate::store::Usage) -> Self {
-        let crate::store::Usage { objects, bytes, max_bytes, evicted, expired } = usage;
+        let crate::store::Usage { objects, bytes, max_bytes, evicted, expired, .. } = usage;
         Self { objects, bytes, max_bytes, evicted, expired }
     }
 }
@@ -103,6 +108,20 @@ pub struct SecurityReport {
     pub shared_secret: bool,
     /// What is read from files, and read again when they change.
     pub sources: Vec<SourceReport>,
+    /// What new connections are shown; absent: there is no TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateReport>,
+}
+
+/// The certificate of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateReport {
+    /// Whom it is for.
+    pub subject: String,
+    /// The SHA-256 of its bytes, 64 hexadecimal digits: nodes that share a certificate show the same.
+    pub fingerprint: String,
+    /// When it ends, or the first of its issuers, milliseconds since 1970-01-01 UTC.
+    pub expires_at_ms: u64,
 }
 
 /// One of the things that a node's protection is made of.
@@ -126,7 +145,23 @@ pub struct SourceReport {
 impl Default for SecurityReport {
     /// A plain ring.
     fn default() -> Self {
-        Self { tls: "off".into(), client_auth: "none".into(), shared_secret: false, sources: Vec::new() }
+        Self {
+            tls: "off".into(),
+            client_auth: "none".into(),
+            shared_secret: false,
+            sources: Vec::new(),
+            certificate: None,
+        }
+    }
+}
+
+impl From<&crate::security::identity::Identity> for CertificateReport {
+    fn from(identity: &crate::security::identity::Identity) -> Self {
+        Self {
+            subject: identity.leaf().subject().to_owned(),
+            fingerprint: identity.leaf().fingerprint().to_string(),
+            expires_at_ms: identity.expires_at().as_millis(),
+        }
     }
 }
 

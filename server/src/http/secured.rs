@@ -1,7 +1,8 @@
 //! The TLS handshake of one connection, within the time for a request head.
 //!
 //! A handshake that fails leaves one line in the log that says which side to look at, and nothing else: there is no
-//! falling back to plain HTTP. Who speaks that on a TLS port is told so, in plain text.
+//! falling back to plain HTTP. The other side is told why by TLS's own alert, and whoever speaks plain HTTP on a TLS
+//! port in plain text. Either arrives: the connection is not reset while the other side is still sending.
 
 use std::io;
 use std::time::Duration;
@@ -26,6 +27,15 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     Connection: close\r\n\r\n\
     This port speaks TLS only: use https:// here\n";
 
+/// A connection that comes to no request.
+struct Refused {
+    stream: TcpStream,
+    /// For the log, if it is worth a line.
+    why: Option<String>,
+    /// What the other side is told beside TLS's alert.
+    answer: &'static [u8],
+}
+
 /// The connection as TLS has it, and what the handshake has proved; none: it failed, and the log has been told.
 pub(super) async fn accept(
     stream: TcpStream,
@@ -35,9 +45,16 @@ pub(super) async fn accept(
     patience: Duration,
 ) -> Option<(TlsStream<TcpStream>, Origin)> {
     match timeout(patience, handshake(stream, tls, origin.clone(), guard)).await {
-        Ok(Ok(accepted)) => accepted,
-        Ok(Err(error)) => {
-            guard.note_handshake(&origin, &reason(&error));
+        Ok(Ok(accepted)) => Some(accepted),
+        Ok(Err(Refused { stream, why, answer })) => {
+            if let Some(why) = why {
+                guard.note_handshake(&origin, &why);
+            }
+            // In TLS 1.3 a client may take the handshake for done, and be sending a request.
+            let stream = Gathered::new(stream);
+            if stream.handle().write_all(answer).await.is_ok() {
+                stream.finish().await;
+            }
             None
         }
         Err(_) => {
@@ -52,33 +69,27 @@ async fn handshake(
     tls: &Tls,
     origin: Origin,
     guard: &Guard,
-) -> io::Result<Option<(TlsStream<TcpStream>, Origin)>> {
+) -> Result<(TlsStream<TcpStream>, Origin), Refused> {
+    let refused = |stream, why: &str| Refused { stream, why: Some(why.to_owned()), answer: b"" };
     let mut first = [0];
-    match (stream.peek(&mut first).await?, first) {
+    match (stream.peek(&mut first).await, first) {
         // Load balancers look this way whether the port is open.
-        (0, _) => return Ok(None),
-        (_, [byte]) if byte.is_ascii_uppercase() => {
-            guard.note_handshake(&origin, "the other side speaks plain HTTP on a TLS port");
-            answer_plainly(stream).await?;
-            return Ok(None);
+        (Ok(0), _) => return Err(Refused { stream, why: None, answer: b"" }),
+        (Ok(_), [HANDSHAKE]) => {}
+        (Ok(_), [byte]) if byte.is_ascii_uppercase() => {
+            let why = "the other side speaks plain HTTP on a TLS port";
+            return Err(Refused { answer: PLAIN_HTTP, ..refused(stream, why) });
         }
-        (_, [byte]) if byte != HANDSHAKE => {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the other side does not speak TLS"));
-        }
-        _ => {}
+        (Ok(_), _) => return Err(refused(stream, "the other side does not speak TLS")),
+        (Err(error), _) => return Err(refused(stream, &reason(&error))),
     }
     let current = tls.current();
-    let stream = TlsAcceptor::from(current.server.clone()).accept(stream).await?;
-    let origin = origin.secured(stream.get_ref().1, &current, &guard.policy().members);
-    Ok(Some((stream, origin)))
-}
-
-/// In such a way that it arrives, though the request was not read.
-async fn answer_plainly(stream: TcpStream) -> io::Result<()> {
-    let stream = Gathered::new(stream);
-    stream.handle().write_all(PLAIN_HTTP).await?;
-    stream.finish().await;
-    Ok(())
+    let accepting = TlsAcceptor::from(current.server.clone()).accept(stream).into_fallible();
+    let stream = accepting.await.map_err(|(error, stream)| refused(stream, &reason(&error)))?;
+    match origin.secured(stream.get_ref().1, &current, &guard.policy().members) {
+        Ok(origin) => Ok((stream, origin)),
+        Err(error) => Err(refused(stream.into_inner().0, &reason(&error))),
+    }
 }
 
 fn reason(error: &io::Error) -> String {

@@ -67,13 +67,8 @@ impl Exchanges {
     /// The requests of a connection from `origin`.
     pub(super) fn with(self, origin: Origin) -> Arc<Exchange> {
         let Self { app, rest } = self;
-        Arc::new(Exchange {
-            app,
-            activity: Arc::default(),
-            origin: Arc::new(origin),
-            rest,
-            share: Mutex::default(),
-        })
+        let activity = Activity::of(&app.traffic);
+        Arc::new(Exchange { app, activity, origin: Arc::new(origin), rest, share: Mutex::default() })
     }
 }
 
@@ -111,6 +106,7 @@ impl Exchange {
         let asked = Asked { method: &head.method, raw_key, fields: &fields };
         let response = objects::response(&self.app, &asked, objects::read_here(&self.app, &asked)?);
         let _in_service = self.activity.request_begins();
+        self.app.traffic.answered(&head.method, response.status());
         Some(if head.method == Method::HEAD { answer::without_body(response) } else { response })
     }
 
@@ -124,6 +120,7 @@ impl Exchange {
         if self.is_last() && head.version <= Version::HTTP_11 && !is_upgrade(&response) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        self.app.traffic.answered(&head.method, response.status());
         if head.method == Method::HEAD { answer::without_body(response) } else { response }
     }
 

@@ -11,6 +11,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
+use super::traffic::Traffic;
+
 /// What a client sends first that speaks HTTP/2 with prior knowledge (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -28,6 +30,7 @@ pub(super) struct Activity {
     in_head: AtomicBool,
     requests: AtomicUsize,
     in_service: AtomicUsize,
+    traffic: Arc<Traffic>,
 }
 
 /// A request in service; no clock runs against the client's connection meanwhile.
@@ -35,6 +38,11 @@ pub(super) struct Activity {
 pub(super) struct InService<'a>(&'a Activity);
 
 impl Activity {
+    /// The marks of a new connection, whose bytes count in `traffic`.
+    pub(super) fn of(traffic: &Arc<Traffic>) -> Arc<Self> {
+        Arc::new(Self { traffic: Arc::clone(traffic), ..Self::default() })
+    }
+
     pub(super) fn request_begins(&self) -> InService<'_> {
         self.requests.fetch_add(1, Relaxed);
         self.in_service.fetch_add(1, Relaxed);
@@ -49,14 +57,16 @@ impl Activity {
         self.in_head.store(!up_to_here, Relaxed);
     }
 
-    fn received(&self) {
+    fn received(&self, bytes: usize) {
+        self.traffic.received(bytes);
         self.moved.store(true, Relaxed);
         if self.in_service.load(Relaxed) == 0 {
             self.in_head.store(true, Relaxed);
         }
     }
 
-    fn sent(&self) {
+    fn sent(&self, bytes: usize) {
+        self.traffic.sent(bytes);
         self.moved.store(true, Relaxed);
     }
 }
@@ -74,16 +84,6 @@ pub(super) enum Stall {
     Head,
     /// Nothing moved, and nothing was being worked on.
     Idle,
-}
-
-impl Stall {
-    /// Tells the log.
-    pub(super) fn note(self) {
-        match self {
-            Self::Head => tracing::debug!("a request head did not end in time"),
-            Self::Idle => tracing::debug!("a connection stood still for too long"),
-        }
-    }
 }
 
 /// Looks at an [`Activity`] at every tick.
@@ -149,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
                 break Protocol::Http2;
             }
         };
-        activity.received();
+        activity.received(read);
         let again = opening.get(..read).unwrap_or_default().to_vec();
         Ok((protocol, Self { stream, activity, again, again_from: 0 }))
     }
@@ -176,8 +176,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            this.activity.received();
+        let read = buf.filled().len() - before;
+        if read > 0 {
+            this.activity.received(read);
         }
         polled
     }
@@ -187,8 +188,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_write(cx, buf);
-        if polled.is_ready() {
-            this.activity.sent();
+        if let Poll::Ready(sent) = &polled {
+            this.activity.sent(*sent.as_ref().unwrap_or(&0));
         }
         polled
     }
@@ -200,8 +201,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        if polled.is_ready() {
-            this.activity.sent();
+        if let Poll::Ready(sent) = &polled {
+            this.activity.sent(*sent.as_ref().unwrap_or(&0));
         }
         polled
     }
@@ -231,7 +232,7 @@ mod tests {
     fn a_head_that_does_not_end_is_given_up_after_its_ticks() {
         let (activity, mut watch) = watch(Protocol::Http1);
         let stalls = [(); 3].map(|()| {
-            activity.received();
+            activity.received(1);
             watch.tick(&activity)
         });
         assert_eq!(stalls, [None, None, Some(Stall::Head)]);
@@ -242,7 +243,7 @@ mod tests {
         let (activity, mut watch) = watch(Protocol::Http1);
         for _ in 0..20 {
             drop(activity.request_begins());
-            activity.received();
+            activity.received(1);
             assert_eq!(watch.tick(&activity), None);
         }
     }
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn an_idle_connection_is_kept_for_a_while_and_then_given_up() {
         let (activity, mut watch) = watch(Protocol::Http2);
-        activity.received();
+        activity.received(1);
         let stalls = [(); 7].map(|()| watch.tick(&activity));
         assert_eq!(stalls, [None, None, None, None, None, None, Some(Stall::Idle)]);
     }
@@ -258,9 +259,9 @@ mod tests {
     #[test]
     fn a_request_in_service_is_never_a_stall() {
         let (activity, mut watch) = watch(Protocol::Http1);
-        activity.received();
+        activity.received(1);
         let _request = activity.request_begins();
-        activity.received();
+        activity.received(1);
         assert!((0..50).all(|_| watch.tick(&activity).is_none()));
     }
 

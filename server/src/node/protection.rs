@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use ringhold_config::{self as config, Config};
-use ringhold_ring::MemberAddress;
+use ringhold_ring::{MemberAddress, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -26,6 +26,7 @@ use crate::security::access::{
 use crate::security::automatic::{AutomaticError, AutomaticTls, NodeNames};
 use crate::security::material::{MaterialError, SecretSources, TlsFiles};
 use crate::security::reload::{self, Source, Watcher};
+use crate::security::reminder::Reminder;
 use crate::security::shared_secret::SharedSecrets;
 use crate::security::tls::{NameCheck, Options, Tls, TlsError};
 use crate::security::token::TokenVerifier;
@@ -80,6 +81,8 @@ pub(crate) struct Protection {
     verifier: Option<Arc<TokenVerifier>>,
     pub(super) guard: Arc<Guard>,
     watcher: Arc<Watcher>,
+    reminder: Reminder,
+    clock: Clock,
 }
 
 /// How the node speaks.
@@ -120,7 +123,18 @@ impl Protection {
         let sources = sources(config, reload, parts, clock);
         let watcher = Arc::new(Watcher::new(sources, clock.clone()));
         let client_auth = config.tls.client_auth;
-        Ok(Arc::new(Self { speech, client_auth, members, addresses, verifier, guard, watcher }))
+        let (reminder, clock) = (Reminder::default(), clock.clone());
+        Ok(Arc::new(Self {
+            speech,
+            client_auth,
+            members,
+            addresses,
+            verifier,
+            guard,
+            watcher,
+            reminder,
+            clock,
+        }))
     }
 
     /// The TLS of listeners that speak it, and of streams to members.
@@ -145,8 +159,21 @@ impl Protection {
             tls: tls.to_owned(),
             client_auth: client_auth.name().to_owned(),
             shared_secret: self.verifier.is_some(),
-            sources: self.watcher.report().into_iter().map(Into::into).collect(),
+            sources: self.sources().into_iter().map(Into::into).collect(),
+            certificate: self.tls().map(|tls| (&tls.current().material.identity).into()),
         }
+    }
+
+    /// How everything stands that is read from files.
+    pub(crate) fn sources(&self) -> Vec<reload::Status> {
+        self.watcher.report()
+    }
+
+    /// When this node's certificate ends, and when the first of its chain does.
+    pub(crate) fn certificate_ends(&self) -> Option<(Timestamp, Timestamp)> {
+        let current = self.tls()?.current();
+        let identity = &current.material.identity;
+        Some((identity.leaf().not_after(), identity.expires_at()))
     }
 
     /// Watches files, renews certificates and looks up names, until `stop`.
@@ -159,6 +186,7 @@ impl Protection {
 
     async fn renew_forever(self: Arc<Self>) {
         loop {
+            self.remind();
             tokio::time::sleep(RENEW_EVERY).await;
             if let Err(error) = self.speech.renew() {
                 warn!(%error, "a certificate could not be renewed; the old one stays in use");
@@ -167,6 +195,15 @@ impl Protection {
                 *self.addresses.lock() = look_up(&self.members).await;
                 self.watcher.demand();
             }
+        }
+    }
+
+    /// A certificate that the node issues itself is renewed in time; a keystore's is its operator's to replace.
+    fn remind(&self) {
+        if let Speech::Keystore(tls) = &self.speech
+            && let Some(line) = self.reminder.look(&tls.current().material.identity, self.clock.wall())
+        {
+            warn!("{line}");
         }
     }
 }

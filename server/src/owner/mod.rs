@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal};
 use crate::patch::{self, PatchError, Patched};
 use crate::store::{Full, Put, Store};
+use crate::telemetry::metrics::{Counter, Striped};
 use conditions::Verdict;
 
 mod order;
@@ -22,6 +23,8 @@ pub struct Owner {
     clock: Clock,
     settings: Settings,
     order: order::Order,
+    /// Misses and hits.
+    reads: Striped<[Counter; 2]>,
 }
 
 impl Owner {
@@ -29,13 +32,20 @@ impl Owner {
     #[must_use]
     pub fn new(me: &MemberAddress, settings: &Settings, store: Store, clock: Clock) -> Self {
         let versions = VersionClock::new(WriterId::of(me));
-        Self { store, versions, clock, settings: settings.clone(), order: order::Order::default() }
+        let (order, reads) = Default::default();
+        Self { store, versions, clock, settings: settings.clone(), order, reads }
     }
 
     /// The store underneath.
     #[must_use]
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Reads that found nothing, and that found an object.
+    #[must_use]
+    pub fn reads(&self) -> [u64; 2] {
+        [0, 1].map(|found| self.reads.sum(|reads| &reads[found]))
     }
 
     /// Carries `operation` out.
@@ -70,6 +80,7 @@ impl Owner {
     /// [`Refusal::PreconditionFailed`]
     pub fn get(&self, key: &Key<'_>, conditions: &Conditions) -> Result<Outcome, Refusal> {
         let found = self.store.get(key);
+        self.reads.raise(|reads| &reads[usize::from(found.is_some())]);
         match (conditions.check_read(found.as_ref().map(|object| object.version)), found) {
             (Verdict::Failed, _) => Err(Refusal::PreconditionFailed),
             (_, None) => Ok(Outcome::Missing),

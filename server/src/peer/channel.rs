@@ -19,10 +19,10 @@ pub enum Channel {
     Tls(Exported),
 }
 
-/// What both ends of a TLS connection, and nobody else, know of it (RFC 5705): 32 bytes under
-/// [`CHANNEL_LABEL`]. Other bytes are no error here; no proof will hold over them.
+/// What both ends of a TLS connection, and nobody else, know of it (RFC 5705): what is exported under
+/// [`CHANNEL_LABEL`] without context.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Exported(Vec<u8>);
+pub struct Exported([u8; EXPORTED_BYTES]);
 
 impl Channel {
     /// The channel of a TLS connection whose handshake is over, on either side of it.
@@ -30,8 +30,13 @@ impl Channel {
     /// # Errors
     /// When the handshake is not over.
     pub fn of_tls<Side>(connection: &ConnectionCommon<Side>) -> io::Result<Self> {
-        let exported = connection.export_keying_material(vec![0; EXPORTED_BYTES], CHANNEL_LABEL, None);
-        exported.map(|bytes| Some(bytes).into()).map_err(io::Error::other)
+        let exported = connection.export_keying_material([0; EXPORTED_BYTES], CHANNEL_LABEL, None);
+        exported.map(|bytes| Self::Tls(Exported(bytes))).map_err(io::Error::other)
+    }
+
+    #[cfg(test)]
+    pub(super) const fn of_test(byte: u8) -> Self {
+        Self::Tls(Exported([byte; EXPORTED_BYTES]))
     }
 
     /// What a proof is bound to.
@@ -40,13 +45,6 @@ impl Channel {
             Self::Plain => &[],
             Self::Tls(Exported(bytes)) => bytes,
         }
-    }
-}
-
-/// From what a listener has exported; nothing on a plain connection.
-impl From<Option<Vec<u8>>> for Channel {
-    fn from(exported: Option<Vec<u8>>) -> Self {
-        exported.map_or(Self::Plain, |bytes| Self::Tls(Exported(bytes)))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Opening a stream to a member: a connection, then an HTTP/1.1 upgrade on the member's ordinary listener.
 //!
-//! Whoever does not answer the upgrade with 101 is not an error here: it may be a member that speaks plain HTTP
-//! only.
+//! Whoever does not answer the upgrade with 101 may be a member that speaks plain HTTP only. Invariant: on a ring with
+//! a shared secret and without TLS it is none: answers in plain HTTP prove nothing there, and anybody in between can
+//! give them.
 
 use std::io;
 use std::sync::Arc;
@@ -56,6 +57,11 @@ pub(super) enum DialError {
     NotHttp(hyper::Error),
     #[error("it refuses access with status {}: {}; its log says more", .0, why_refused(.0))]
     Access(StatusCode),
+    #[error(
+        "it answers the upgrade to {PROTOCOL} with status {0}, and without TLS no answer in plain HTTP proves that it \
+         knows auth.shared_secret: let upgrades pass whatever is in between, or turn on TLS"
+    )]
+    Unproved(StatusCode),
     #[error("the handshake failed: {0}")]
     Handshake(#[from] HandshakeError),
     #[error("no member token can be made: {0}")]
@@ -80,7 +86,7 @@ impl DialError {
     pub(super) fn is_refusal(&self) -> bool {
         match self {
             Self::Connect(error) => tls_reason(error).is_some(),
-            Self::Tls(_) | Self::Access(_) => true,
+            Self::Tls(_) | Self::Access(_) | Self::Unproved(_) => true,
             Self::Handshake(error) => error.is_refusal(),
             Self::NotHttp(_) | Self::Token(_) => false,
         }
@@ -117,13 +123,15 @@ pub(super) async fn dial(
     }
     headers.insert(CONNECTION, http::HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, http::HeaderValue::from_static(PROTOCOL));
-    if let Some(secrets) = identity.secrets() {
+    let secrets = identity.secrets();
+    if let Some(secrets) = &secrets {
         secrets.sign(&mut request, &[], member, identity.clock().wall())?;
     }
     let response = sender.send_request(request).await.map_err(not_http)?;
     match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => {}
         status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => return Err(DialError::Access(status)),
+        status if secrets.is_some() && channel == Channel::Plain => return Err(DialError::Unproved(status)),
         _ => return Ok(Dialled::PlainHttp),
     }
     let upgraded = hyper::upgrade::on(response).await.map_err(not_http)?;

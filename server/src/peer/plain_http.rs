@@ -3,7 +3,7 @@
 //!
 //! `/objects/{key}` with `X-PP-Datastore-Behavior: DISALLOW_FORWARDING`, over a few kept connections. Invariant: a
 //! status that no member of ours would answer with is never taken for an outcome. With a shared secret each request
-//! bears a member token; an answer is protected by TLS or by nothing.
+//! bears a member token, and TLS protects the answer: without it `dial` never leads here.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

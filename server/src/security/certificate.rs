@@ -192,6 +192,12 @@ impl Certificate {
         self.issuer_bytes == self.subject_bytes
     }
 
+    /// Whether `other` has the same subject and the same issuer, byte for byte.
+    #[must_use]
+    pub fn has_names_of(&self, other: &Self) -> bool {
+        self.subject_bytes == other.subject_bytes && self.issuer_bytes == other.issuer_bytes
+    }
+
     /// That it can be shown in a handshake: old authorities may be of version 1, nodes not.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ pub mod keystore;
 pub mod material;
 pub mod refusals;
 pub mod reload;
+pub mod reminder;
 pub mod secret;
 pub mod shared_secret;
 pub mod stream;

@@ -19,6 +19,7 @@ use super::keystore::{
     Format, Keystore, KeystoreError, KeystoreFileError, Passwords, WriteError, to_pem, to_pkcs12,
 };
 use super::material::{MaterialError, TlsFiles};
+use super::reminder::WARN_BEFORE;
 use super::secret::Secret;
 use super::shared_secret::{NoRandomness, generate_secret, random};
 use super::tls::server_name;
@@ -27,8 +28,6 @@ use super::tls::server_name;
 pub const DEFAULT_DAYS: u32 = 825;
 /// The longest, about a hundred years.
 pub const MAX_DAYS: u32 = 36_525;
-/// A certificate that ends sooner is worth a warning.
-pub const WARN_BEFORE: Duration = Duration::from_secs(30 * 24 * 3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// A clock that is a little behind accepts a new certificate.
 const BACKDATE: Duration = Duration::from_secs(3600);

@@ -14,6 +14,7 @@ pub(super) struct Ledger {
     objects: AtomicU64,
     evicted: AtomicU64,
     expired: AtomicU64,
+    refused: AtomicU64,
 }
 
 /// Why an object went, as far as anybody counts it.
@@ -32,6 +33,7 @@ impl Ledger {
             objects: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
             expired: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         }
     }
 
@@ -72,6 +74,11 @@ impl Ledger {
         }
     }
 
+    /// There was no room for an object, and none could be made.
+    pub(super) fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn usage(&self) -> Usage {
         Usage {
             objects: self.objects.load(Ordering::Relaxed),
@@ -79,6 +86,7 @@ impl Ledger {
             max_bytes: self.max_bytes,
             evicted: self.evicted.load(Ordering::Relaxed),
             expired: self.expired.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
         }
     }
 }

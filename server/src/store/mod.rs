@@ -86,6 +86,8 @@ pub struct Usage {
     pub evicted: u64,
     /// Objects dropped because their time was over.
     pub expired: u64,
+    /// Objects for which there was no room.
+    pub refused: u64,
 }
 
 /// How far a [`Store::scan`] has come; the default is the beginning.
@@ -128,6 +130,10 @@ impl Store {
     /// # Errors
     /// [`Full`] when there is no room and none can be made; the old object, if any, is still there.
     pub fn put(&self, key: &Key<'_>, object: Object) -> Result<Put, Full> {
+        self.put_if_it_fits(key, object).inspect_err(|Full| self.ledger.refused())
+    }
+
+    fn put_if_it_fits(&self, key: &Key<'_>, object: Object) -> Result<Put, Full> {
         let media = self.media.number(&object.content_type);
         let inline = (media == Media::INLINE).then(|| object.content_type.as_str());
         let mut parts = Parts { media: inline, key: key.as_bytes(), value: &object.value };

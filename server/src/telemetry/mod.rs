@@ -1,6 +1,7 @@
-//! What a node says of itself: logs; metrics and traces will live beside them.
+//! What a node says of itself: logs and metrics; traces will live beside them.
 
 mod gate;
+pub mod metrics;
 
 use std::io::IsTerminal;
 

@@ -20,7 +20,8 @@ const KEPT_BYTES: usize = 16 << 10;
 pub(super) struct Replies {
     bytes: Vec<u8>,
     sent: usize,
-    has_body: bool,
+    /// Of the answer that was begun last.
+    status: StatusCode,
     now: Date,
     dates: Dates,
 }
@@ -45,12 +46,14 @@ impl Replies {
             },
             Err(problem) => self.add_response(problem.into_response())?,
         };
-        if self.has_body {
+        app.traffic.answered(asked.method, self.status);
+        let has_body = !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if has_body {
             self.line("\r\ncontent-length: ", itoa::Buffer::new().format(body.len()).as_bytes());
         }
         self.line("\r\ndate: ", &self.now.text.clone());
         self.extend(b"\r\n\r\n");
-        Ok(if self.has_body && asked.method != Method::HEAD { body } else { Bytes::new() })
+        Ok(if has_body && asked.method != Method::HEAD { body } else { Bytes::new() })
     }
 
     fn add_response(&mut self, response: Response<Body>) -> io::Result<Bytes> {
@@ -92,7 +95,7 @@ impl Replies {
 
 impl Head for Replies {
     fn begin(&mut self, status: StatusCode) {
-        self.has_body = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        self.status = status;
         match status {
             StatusCode::OK => self.extend(b"HTTP/1.1 200 OK"),
             status => {

@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{DEADLINE, Node};
 use crate::http::report::{ClusterReport, Location};
+use crate::peer::Channel;
 
 #[tokio::test]
 async fn the_ring_is_told_as_json() {
@@ -48,7 +49,9 @@ async fn a_node_lives_before_it_is_ready() {
 async fn known_paths_tell_their_methods_and_others_are_not_found() {
     let node = Node::start().await;
     let mut client = node.connect().await;
-    for path in ["/cluster", "/cluster/locate/a", "/healthz", "/readyz", "/openapi.json", "/problems"] {
+    for path in
+        ["/cluster", "/cluster/locate/a", "/healthz", "/readyz", "/metrics", "/openapi.json", "/problems"]
+    {
         let refused = client.ask(&format!("PUT {path}\n\nbody")).await;
         assert_eq!((refused.status, refused.code().as_str()), (405, "method-not-allowed"), "{path}");
         assert_eq!(refused.header("allow"), Some("GET,HEAD"));
@@ -82,7 +85,7 @@ async fn a_members_connection_is_handed_over() {
     let switched = client.head_response().await;
     assert_eq!((switched.status, switched.header("upgrade")), (101, Some("ringhold-peer/1")));
     let member = tokio::time::timeout(DEADLINE, node.members.recv()).await.unwrap().unwrap();
-    assert_eq!(member.channel, None, "there is no TLS to bind a proof to");
+    assert_eq!(member.channel, Channel::Plain, "there is no TLS to bind a proof to");
     assert_eq!(member.peer, client.stream.local_addr().unwrap());
     let mut member = member.stream;
     let mut hello = [0; 5];

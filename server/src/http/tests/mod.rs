@@ -9,6 +9,7 @@ mod endpoints;
 mod express;
 mod http2;
 mod members;
+mod metrics;
 mod objects;
 mod repose;
 mod tls;
@@ -35,6 +36,7 @@ use crate::owner::Owner;
 use crate::routing::Objects;
 use crate::security::tls::Tls;
 use crate::store::Store;
+use crate::telemetry::metrics::{Page, family};
 
 /// No answer takes this long unless something is wrong.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -169,6 +171,10 @@ impl NodeStatus for Status {
             store: crate::store::Usage::default().into(),
             security: SecurityReport::default(),
         }
+    }
+
+    fn collect(&self, page: &mut Page) {
+        page.put(&family::READY, &[], true);
     }
 
     fn locate(&self, key: &Key<'_>) -> Location {

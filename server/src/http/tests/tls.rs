@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::AlertDescription;
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use tokio::net::TcpStream;
@@ -162,6 +163,34 @@ async fn a_failed_handshake_is_explained_in_the_log() {
         let lines = log.lines();
         assert_eq!(lines.len(), 1, "once a minute: {lines:?}");
         assert!(lines[0].contains(why) && lines[0].contains("127.0.0.1"), "{lines:?}");
+    }
+}
+
+/// In TLS 1.3 a client takes the handshake for done before the node has looked at its certificate.
+#[tokio::test]
+async fn who_is_refused_reads_why_though_it_is_sending_already() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let (ours, theirs) = (TestAuthority::new("ours"), TestAuthority::new("theirs"));
+    let stranger = signed(&theirs, "client");
+    for (shown, alert) in
+        [(None, AlertDescription::CertificateRequired), (Some(&stranger), AlertDescription::UnknownCA)]
+    {
+        let log = Log::start();
+        let node = Node::secured(open(), &tls(material(&ours), ClientAuth::Required)).await;
+        let mut stream = connect(&node, client(&ours, shown)).await.unwrap().stream;
+        let refused = async {
+            while log.lines().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, refused).await.expect("it is refused");
+        for _ in 0..50 {
+            stream.write_all(&[b'x'; 4 << 10]).await.expect("the connection is not reset");
+            stream.flush().await.expect("the connection is not reset");
+        }
+        let read = tokio::time::timeout(DEADLINE, stream.read(&mut [0])).await.expect("an end in time");
+        let error = read.unwrap_err().downcast::<rustls::Error>().unwrap();
+        assert_eq!(error, rustls::Error::AlertReceived(alert));
     }
 }
 

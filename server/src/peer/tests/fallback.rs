@@ -8,9 +8,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use ringhold_ring::{Ttl, Version};
 
+use super::proof::some_secrets;
+use super::tls::{automatic, peers_with};
 use super::*;
 use crate::object::Tags;
 use crate::patch::PatchKind;
+use crate::security::tls::Tls;
 use crate::security::token::{self, BodyDigest, DEFAULT_SKEW, TokenVerifier};
 
 type Answer = Response<Full<Bytes>>;
@@ -18,6 +21,13 @@ type Seen = Arc<Mutex<Vec<(Method, String, HeaderMap, Bytes)>>>;
 
 /// A server that answers every request but the upgrade with what `answer` makes of it.
 async fn server(answer: impl Fn(&Method, &str) -> Answer + Send + Sync + 'static) -> (MemberAddress, Seen) {
+    server_over(None, answer).await
+}
+
+async fn server_over(
+    tls: Option<Arc<Tls>>,
+    answer: impl Fn(&Method, &str) -> Answer + Send + Sync + 'static,
+) -> (MemberAddress, Seen) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let member = MemberAddress::from(listener.local_addr().unwrap());
     let (answer, seen) = (Arc::new(answer), Seen::default());
@@ -36,6 +46,10 @@ async fn server(answer: impl Fn(&Method, &str) -> Answer + Send + Sync + 'static
                     Ok::<_, hyper::Error>(reply)
                 }
             });
+            let stream: Box<dyn MemberStream> = match &tls {
+                None => Box::new(stream),
+                Some(tls) => Box::new(tls.acceptor().accept(stream).await.unwrap()),
+            };
             tokio::spawn(
                 hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
             );
@@ -224,23 +238,21 @@ async fn an_endless_answer_is_cut_off() {
 
 #[tokio::test]
 async fn with_a_secret_every_plain_request_bears_a_token_of_its_own() {
-    let (member, seen) = server(|_, path| match path {
+    let shared = some_secrets();
+    let (member, seen) = server_over(Some(automatic(&shared)), |_, path| match path {
         "/internal/peer" => problem(404, "not-found", "no such path"),
         "/readyz" => answer(200, &[OURS], ""),
         _ => answer(201, &[OURS, ("etag", TAG)], ""),
     })
     .await;
-    let shared = super::proof::some_secrets();
-    let us = identity("127.0.0.1:1");
-    us.set_secrets(Some(shared.clone()));
-    let peers = Peers::new(Arc::clone(&us), Tcp);
+    let peers = peers_with(&automatic(&shared), Some(&shared));
     for _ in 0..2 {
         let stored = peers.execute(&member, &key("a/b c"), &put("new"), PATIENCE).await;
         assert_eq!(stored, Ok(Ok(Outcome::Created(version()))));
     }
     peers.probe(&member, PATIENCE).await.unwrap();
 
-    let now = us.clock().wall();
+    let now = identity("127.0.0.1:1").clock().wall();
     let verifier = TokenVerifier::new(&shared, member, DEFAULT_SKEW, now);
     let seen = seen.lock();
     assert_eq!(seen.len(), 4, "the upgrade, two requests and a probe");
@@ -249,5 +261,33 @@ async fn with_a_secret_every_plain_request_bears_a_token_of_its_own() {
         let request = token::Request { method: method.as_str(), path };
         let head = verifier.check(token, request, |_| true, now).unwrap();
         assert_eq!(head.accept_body(BodyDigest::of(body)), Ok(address("127.0.0.1:1")), "{method} {path}");
+    }
+}
+
+/// Whoever is in between can answer like this, and no answer in plain HTTP would show that it was not the member.
+#[tokio::test]
+async fn with_a_secret_and_without_tls_whoever_does_not_take_the_stream_is_asked_for_nothing() {
+    for status in [200, 400, 404, 426, 503] {
+        let (member, seen) = server(move |_, path| match path {
+            "/internal/peer" => problem(status, "not-found", "no such path"),
+            "/readyz" => answer(200, &[OURS], ""),
+            _ => answer(201, &[OURS, ("etag", TAG)], ""),
+        })
+        .await;
+        let us = identity("127.0.0.1:1");
+        us.set_secrets(Some(some_secrets()));
+        let peers = Peers::new(us, Tcp);
+        let stored = peers.execute(&member, &key("k"), &put("new"), PATIENCE).await.unwrap_err();
+        let probed = peers.probe(&member, PATIENCE).await.unwrap_err();
+        for error in [stored, probed] {
+            let PeerError::NotSent(text) = error else { panic!("{error}") };
+            assert!(text.contains(&format!("with status {status}")), "{text}");
+            assert!(text.contains("knows auth.shared_secret") && text.contains("TLS"), "{text}");
+        }
+        let paths: Vec<_> = seen.lock().iter().map(|(_, path, ..)| path.clone()).collect();
+        assert_eq!(
+            paths, ["/internal/peer"; 2],
+            "{status}: the upgrade is asked for anew, and nothing else is"
+        );
     }
 }

@@ -155,7 +155,7 @@ async fn open_streams_outlive_their_secret_and_new_ones_take_the_new() {
 async fn a_proof_is_bound_to_the_connection_it_was_made_for() {
     let shared = some_secrets();
     let both = || members(Some(&shared), Some(&shared));
-    let tls = |byte| Channel::from(Some(vec![byte; 32]));
+    let tls = Channel::of_test;
     let (opened, ..) = open_over([tls(1), tls(1)], both()).await;
     assert!(ask(&opened.unwrap(), "k", get()).await.is_ok());
     let (_, theirs) = refused_over([tls(1), tls(2)], both()).await;
@@ -332,7 +332,7 @@ async fn an_answer_that_somebody_changes_is_not_believed() {
 #[test]
 fn an_identity_shows_no_secret() {
     let [us, _] = members(Some(&some_secrets()), None);
-    let shown = format!("{us:?} {:?}", Channel::from(Some(vec![171; 32])));
+    let shown = format!("{us:?} {:?}", Channel::of_test(171));
     assert!(!shown.contains("[1") && !shown.contains("171"), "{shown}");
     assert!(shown.contains("***"), "{shown}");
 }

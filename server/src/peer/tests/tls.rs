@@ -10,7 +10,7 @@ use crate::security::shared_secret::{SharedSecrets, generate_secret};
 use crate::security::tls::{self, Tls, explain};
 
 /// A node's TLS with certificates from these secrets.
-fn automatic(secrets: &SharedSecrets) -> Arc<Tls> {
+pub(super) fn automatic(secrets: &SharedSecrets) -> Arc<Tls> {
     Arc::new(Tls::new(certificates(secrets), tls::Options::default(), Clock::system()).unwrap())
 }
 
@@ -77,7 +77,7 @@ impl TlsNode {
     }
 }
 
-fn peers_with(tls: &Arc<Tls>, proves: Option<&SharedSecrets>) -> Peers {
+pub(super) fn peers_with(tls: &Arc<Tls>, proves: Option<&SharedSecrets>) -> Peers {
     let us = identity("127.0.0.1:1");
     us.set_secrets(proves.cloned());
     Peers::new(us, TlsConnect::new(Arc::clone(tls)))

@@ -42,6 +42,20 @@ pub struct Material {
     pub trust: Trust,
 }
 
+impl Material {
+    /// Whether `certificate` is the one that all nodes share, or takes turns with it in a rotation: that one is trusted
+    /// byte for byte, self-signed as this node's own is, and for the same subject. A self-signed certificate that is
+    /// trusted under another subject is a client's.
+    fn shares(&self, certificate: &Certificate) -> bool {
+        let own = self.identity.leaf();
+        let takes_turns = || {
+            let is_pinned = self.trust.exact(certificate.der()).is_some();
+            is_pinned && own.is_self_issued() && own.has_names_of(certificate)
+        };
+        certificate.der() == own.der() || takes_turns()
+    }
+}
+
 /// What the settings say beside the material.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -206,22 +220,20 @@ pub fn server_name(member: &MemberAddress) -> Option<ServerName<'static>> {
 pub enum Peer {
     /// No certificate.
     Anonymous,
-    /// This node's own certificate, with its key: a node that shares its keystore.
+    /// The certificate that all nodes share: this node's own, or the one that a rotation puts in its place.
     SharesIdentity(Certificate),
     /// Another certificate.
     Certified(Certificate),
 }
 
 impl Peer {
-    /// Who it is, from the certificates of an accepted handshake.
+    /// Who it is, from the certificates of a handshake that was accepted with `material`.
     #[must_use]
-    pub fn of(certificates: Option<&[CertificateDer<'_>]>, identity: &Identity) -> Self {
+    pub fn of(certificates: Option<&[CertificateDer<'_>]>, material: &Material) -> Self {
         let leaf = certificates.and_then(<[_]>::first);
         match leaf.and_then(|leaf| Certificate::parse(leaf.clone()).ok()) {
             None => Self::Anonymous,
-            Some(certificate) if certificate.der() == identity.leaf().der() => {
-                Self::SharesIdentity(certificate)
-            }
+            Some(certificate) if material.shares(&certificate) => Self::SharesIdentity(certificate),
             Some(certificate) => Self::Certified(certificate),
         }
     }

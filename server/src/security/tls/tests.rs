@@ -101,7 +101,7 @@ fn nodes_that_share_one_self_signed_certificate_trust_each_other_under_any_name(
         let nodes = [tls(&shared, &pinned(&[&shared])), tls(&shared, &pinned(&[&shared]))];
         let (client, server) = between(&nodes[0], &nodes[1], "10.0.0.2").accepted();
         assert_eq!(server.protocol_version(), Some(ProtocolVersion::TLSv1_3));
-        let own = &nodes[0].current().material.identity;
+        let own = &nodes[0].current().material;
         let peer = Peer::of(client.peer_certificates(), own);
         assert!(matches!(peer, Peer::SharesIdentity(_)), "{peer:?}");
         assert!(Peer::of(server.peer_certificates(), own).is_member(&"10.0.0.7:1".parse().unwrap()));
@@ -312,10 +312,8 @@ fn client_certificates_are_required_optional_or_not_asked_for() {
         let trust = Trust::new(&[shared.leaf().clone()], &[]).unwrap();
         Arc::new(client_config(identity, &trust, NameCheck::Required, &clock).unwrap())
     };
-    let server = |client_auth| {
-        let material = Material { identity: shared.clone(), trust: trust.clone() };
-        Arc::new(server_config(&material, client_auth, &clock).unwrap())
-    };
+    let material = Material { identity: shared.clone(), trust };
+    let server = |client_auth| Arc::new(server_config(&material, client_auth, &clock).unwrap());
     let (required, optional, none) =
         (server(ClientAuth::Required), server(ClientAuth::Optional), server(ClientAuth::None));
     let (client, server) = connect(&config(None), &required, "x.example").refused();
@@ -324,7 +322,7 @@ fn client_certificates_are_required_optional_or_not_asked_for() {
     connect(&config(Some(&shared)), &required, "x.example").accepted();
 
     let (_, anonymous) = connect(&config(None), &optional, "x.example").accepted();
-    assert_eq!(Peer::of(anonymous.peer_certificates(), &shared), Peer::Anonymous);
+    assert_eq!(Peer::of(anonymous.peer_certificates(), &material), Peer::Anonymous);
     assert!(!Peer::Anonymous.is_member(&"10.0.0.1:1".parse().unwrap()));
     connect(&config(Some(&stranger)), &optional, "x.example").refused();
 
@@ -341,10 +339,42 @@ fn a_trusted_certificate_makes_a_client_and_only_its_name_makes_it_a_member() {
     let node = tls(&ours, &from(&authority));
     for (identity, is_member) in [(&app, false), (&other, true)] {
         let (_, server) = between(&tls(identity, &from(&authority)), &node, "10.0.0.1").accepted();
-        let peer = Peer::of(server.peer_certificates(), &ours);
+        let peer = Peer::of(server.peer_certificates(), &node.current().material);
         assert!(matches!(peer, Peer::Certified(_)));
         assert_eq!(peer.is_member(&"10.0.0.2:9999".parse().unwrap()), is_member);
     }
+}
+
+/// Two certificates that a truststore holds at once are one identity in turn only when nothing tells them apart but
+/// their keys.
+#[test]
+fn in_a_rotation_the_other_shared_certificate_is_a_members_and_a_trusted_clients_is_not() {
+    let star = Wanted { subject: "*", ..Wanted::default() };
+    let (old, new) = (star.self_signed(), star.self_signed());
+    let client = Wanted { subject: "client", ..Wanted::default() }.self_signed();
+    let authority = TestAuthority::new("clients");
+    let issued = authority.sign(&star);
+    let authorities = std::slice::from_ref(&authority.certificate);
+    let leaves = [&old, &new, &client, &issued].map(|identity| identity.leaf().clone());
+    let trust = Trust::new(&leaves, authorities).unwrap();
+    let member = "10.0.0.7:1".parse().unwrap();
+    let is_member = |shown: &Identity, to: &Identity, trust: &Trust| {
+        let (_, server) = between(&tls(shown, trust), &tls(to, trust), "10.0.0.7").accepted();
+        let material = Material { identity: to.clone(), trust: trust.clone() };
+        Peer::of(server.peer_certificates(), &material).is_member(&member)
+    };
+    for (shown, to) in [(&old, &new), (&new, &old), (&new, &new)] {
+        assert!(is_member(shown, to, &trust));
+    }
+    assert!(!is_member(&client, &old, &trust), "it has another subject");
+    assert!(!is_member(&issued, &old, &trust), "an authority signed it");
+    assert!(!is_member(&old, &issued, &trust), "there is no shared certificate to take turns with");
+    // Only what is trusted as it is takes part, not what a trusted authority of that name has signed.
+    let namesake = TestAuthority::new("*");
+    let signed = namesake.sign(&star);
+    let trust = Trust::new(&[old.leaf().clone()], std::slice::from_ref(&namesake.certificate)).unwrap();
+    let material = Material { identity: old.clone(), trust };
+    assert!(!Peer::of(Some(&[signed.leaf().der().clone()]), &material).is_member(&member));
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn nodes_with_one_secret_and_nothing_else_trust_each_other() {
     let (one, two) =
         (automatic(&secrets, "10.0.0.1:1", &clock), automatic(&secrets, "node.example:2", &clock));
     let (_, server) = between(&one, &two, "node.example").accepted();
-    let peer = Peer::of(server.peer_certificates(), &two.current().material.identity);
+    let peer = Peer::of(server.peer_certificates(), &two.current().material);
     assert!(peer.is_member(&"10.0.0.1:9999".parse().unwrap()));
     assert!(!peer.is_member(&"10.0.0.3:9999".parse().unwrap()));
     between(&two, &one, "10.0.0.1").accepted();
