@@ -29,6 +29,15 @@ pub enum Error {
         /// What happened.
         what: String,
     },
+    /// A name that no table has.
+    #[error("no table has \"{text}\" in its name; --list names them all")]
+    NoSuchTable {
+        /// What was asked for.
+        text: String,
+    },
+    /// Rows that could not be measured; the others were.
+    #[error("{} could not be measured, the rest was:\n{}", .0.len(), .0.join("\n"))]
+    Failures(Vec<String>),
     /// Text of another process that is no JSON.
     #[error("not JSON of a plan or an outcome: {0}")]
     Json(#[from] serde_json::Error),

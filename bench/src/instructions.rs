@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Error, doing};
-use crate::load::{Dialect, Operation, Pace, Plan, Span};
+use crate::load::{Dialect, Missing, Operation, Pace, Plan, Sizes, Span};
 use crate::process::{Cores, Server, addresses};
 use crate::programs::Lab;
+use crate::programs::settings::Node;
 
 /// How much more than recorded is no failure. What a change of the code costs is more, or not worth a word.
 const TOLERANCE_PERCENT: u64 = 10;
@@ -80,7 +81,7 @@ fn count(program: &Path) -> Result<Counts, Error> {
     let home = lab.home()?;
     let [address] = addresses()?;
     let out = home.join("counts");
-    let node = lab.node(address, &[address], Cores::Any, &home)?;
+    let node = lab.serve(&Node::of(address, &[address]), Cores::Any, &home)?;
     let mut command = Command::new("valgrind");
     command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
     command.env("TOKIO_WORKER_THREADS", "1").arg(node.get_program()).args(node.get_args());
@@ -105,7 +106,9 @@ fn load(address: SocketAddr, operation: Operation, depth: usize, requests: usize
         dialect: Dialect::Objects,
         operation,
         keys: (0..requests).map(|number| format!("{:016}", number % OBJECTS)).collect(),
-        value_bytes: VALUE_BYTES,
+        sizes: Sizes::Same(VALUE_BYTES),
+        missing: Missing::Fails,
+        identity: None,
         ttl_seconds: None,
         connections: 1,
         pace: Pace::Closed { depth },

@@ -2,16 +2,16 @@
 
 use std::process::Command;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::process::may_go_ahead;
 use crate::programs::{Lab, is_here};
 
 /// A fact and its value.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fact {
     /// What.
-    pub name: &'static str,
+    pub name: String,
     /// Which.
     pub value: String,
 }
@@ -29,6 +29,7 @@ pub fn facts(lab: &Lab) -> Vec<Fact> {
         |program: &str, arguments: &[&str]| is_here(program).then(|| said(program, arguments)).flatten();
     let cores = std::thread::available_parallelism().ok().map(|cores| cores.to_string());
     let values = [
+        ("measured on", said("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
         ("processor", field(read("/proc/cpuinfo"), "model name")),
         ("cores", cores),
         (
@@ -46,9 +47,10 @@ pub fn facts(lab: &Lab) -> Vec<Fact> {
         ("redis", version("redis-server", &["--version"])),
         ("memcached", version("memcached", &["--version"])),
         ("webdis", is_here("webdis").then(|| package_version("webdis")).flatten()),
+        ("etcd", version("etcd", &["--version"])),
         ("h2load", version("h2load", &["--version"])),
     ];
-    values.into_iter().filter_map(|(name, value)| Some(Fact { name, value: value? })).collect()
+    values.into_iter().filter_map(|(name, value)| Some(Fact { name: name.into(), value: value? })).collect()
 }
 
 fn yes_or_no(is_so: bool) -> String {

@@ -4,30 +4,40 @@
 //! results. It is no test: a program that is not here is named and its rows are left out. `cargo xtask bench`
 //! builds and calls it. The major parts:
 //!
-//! - `suites`: what is measured, as data; `programs`: how each program is started;
-//! - `load`: the load generator, which runs as a process of its own; `h2load`: the one for HTTP/2;
-//! - `rounds`: programs alternated, samples and their ratios; `moments`: memory, expiry and start of a node;
+//! - `suites`: what is measured, as data; `rounds`: programs alternated; `table`: what came of it;
+//! - `moments`: what is no matter of programs side by side: memory, expiry, size, bad clients;
+//! - `programs`: how each program is started; `identity`: who they are over TLS;
+//! - `load`: the load generator; `h2load`: the one for HTTP/2; `handshakes`: the one of new connections; `strain`:
+//!   clients that behave badly; `replay`: a cache's user. The first and those after the second are a `worker`: a
+//!   process of its own;
 //! - `instructions`: what a request costs by callgrind's count, which tests hold to;
 //! - `bare`, `trivial`: the servers that say what hyper and this machine can do at best;
-//! - `report`: `benchmarks.md` and `benchmarks.json`.
+//! - `report`: `benchmarks.md`, `benchmarks.json` and plots.
 
 mod bare;
 mod error;
 mod h2load;
+mod handshakes;
+mod identity;
 mod instructions;
 mod load;
 mod machine;
 mod moments;
 mod process;
 mod programs;
+mod replay;
 mod report;
 mod rounds;
+mod strain;
 mod suites;
+mod table;
 mod trivial;
+mod worker;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
@@ -49,6 +59,12 @@ enum Command {
     /// Generate the load that standard input describes.
     #[command(hide = true)]
     Load,
+    /// Make the new connections that standard input describes.
+    #[command(hide = true)]
+    Connect,
+    /// Behave as badly as standard input says, until killed.
+    #[command(hide = true)]
+    Strain,
     /// Serve objects from a plain map: hyper and nothing else.
     #[command(hide = true)]
     Bare { address: SocketAddr },
@@ -66,10 +82,16 @@ struct RunArgs {
     /// Two short rounds, to see that everything works
     #[arg(long)]
     quick: bool,
-    /// Only what has this in its name; nothing is written then
+    /// Only tables with this in their name; they are printed, and nothing is written
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Where benchmarks.md and benchmarks.json go
+    /// With --only: write them in place of the old ones
+    #[arg(long, requires = "only")]
+    update: bool,
+    /// Name every table, and measure none
+    #[arg(long)]
+    list: bool,
+    /// Where benchmarks.md, benchmarks.json and the plots go
     #[arg(long, value_name = "DIRECTORY", default_value = "docs")]
     out: PathBuf,
 }
@@ -93,6 +115,8 @@ fn main() -> ExitCode {
         Command::Run(args) => run(&args),
         Command::Instructions(args) => instructions::run(&args.program, &args.file, args.record),
         Command::Load => load::main(),
+        Command::Connect => handshakes::main(),
+        Command::Strain => strain::main(),
         Command::Bare { address } => bare::main(address),
         Command::Trivial { address } => trivial::main(address),
     };
@@ -106,23 +130,39 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &RunArgs) -> Result<(), Error> {
-    let lab = programs::Lab::new(&args.program)?;
-    let effort = if args.quick { rounds::Effort::QUICK } else { rounds::Effort::FULL };
     let wanted = |name: &str| args.only.as_ref().is_none_or(|text| name.contains(text));
-    let mut results = Vec::new();
-    for suite in suites::SUITES.iter().filter(|suite| wanted(suite.name)) {
-        eprintln!("\n{}", suite.title);
-        results.push(rounds::run(suite, &lab, effort)?);
-    }
-    let mut moments = Vec::new();
-    for moment in moments::MOMENTS.iter().filter(|moment| wanted(moment.name)) {
-        eprintln!("\n{}", moment.title);
-        moments.push((moment.run)(&lab, effort)?);
-    }
-    let report = report::Report { machine: machine::facts(&lab), effort, suites: results, moments };
-    if args.only.is_some() {
-        println!("{}", report.tables());
+    let suites = || suites::all().filter(|suite| wanted(suite.name));
+    let moments = || moments::MOMENTS.iter().filter(|moment| wanted(moment.name));
+    let named = suites()
+        .map(|suite| (suite.name, suite.title))
+        .chain(moments().map(|moment| (moment.name, moment.title)));
+    if args.list {
+        named.for_each(|(name, title)| println!("{name:<28} {title}"));
         return Ok(());
     }
-    report.write(&args.out)
+    if named.count() == 0 {
+        return Err(Error::NoSuchTable { text: args.only.clone().unwrap_or_default() });
+    }
+    process::allow_many_files();
+    let lab = programs::Lab::new(&args.program)?;
+    let effort = if args.quick { rounds::Effort::QUICK } else { rounds::Effort::FULL };
+    let begun = Instant::now();
+    let mut report = report::Report::default();
+    for suite in suites() {
+        eprintln!("\n{}: {}", suite.name, suite.title);
+        report.suites.push(rounds::run(suite, &lab, effort));
+    }
+    for moment in moments() {
+        eprintln!("\n{}: {}", moment.name, moment.title);
+        report.moments.push(moment.measure(&lab, effort));
+    }
+    eprintln!("\nmeasured for {:.1} minutes", begun.elapsed().as_secs_f64() / 60.0);
+    report.machine = machine::facts(&lab);
+    let failures = report.failures();
+    match (&args.only, args.update) {
+        (None, _) => report.write(&args.out)?,
+        (Some(_), true) => report::Report::read(&args.out)?.updated(report).write(&args.out)?,
+        (Some(_), false) => println!("{}", report.tables()),
+    }
+    if failures.is_empty() { Ok(()) } else { Err(Error::Failures(failures)) }
 }

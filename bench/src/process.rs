@@ -6,8 +6,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::error::{Error, doing};
 
+/// A ring's members may rest for ten seconds before they are asked again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a process may run.
@@ -25,6 +28,8 @@ pub enum Cores {
 pub const SERVERS: Cores = Cores::Only(0);
 /// And this where latency is measured: what else the machine does must not be what is seen.
 pub const SERVERS_AHEAD: Cores = Cores::Ahead(0);
+/// What disturbs a measurement of latency has the servers' core as long as they do not want it.
+pub const BEHIND: Cores = Cores::Only(0);
 /// The load generator has this one.
 pub const GENERATOR: Cores = Cores::Only(1);
 
@@ -44,6 +49,13 @@ pub fn on(cores: Cores, program: &str) -> Command {
         }
         Cores::Any => Command::new(program),
     }
+}
+
+/// Lets this process, and those that it starts, have as many connections open as the system permits.
+pub fn allow_many_files() {
+    let limits = getrlimit(Resource::Nofile);
+    // If it cannot be had, what needs it says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits });
 }
 
 /// Whether the system lets us put processes ahead of others.
@@ -99,6 +111,12 @@ impl Server {
         })
     }
 
+    /// Files and sockets that it has open.
+    pub fn open_files(&self) -> Result<usize, Error> {
+        let path = format!("/proc/{}/fd", self.child.id());
+        Ok(std::fs::read_dir(&path).map_err(doing(format!("reading {path}")))?.count())
+    }
+
     /// Waits until it takes connections on `address` and, where there is a `path`, answers it with 200.
     pub fn wait_until_ready(
         &mut self,
@@ -106,12 +124,17 @@ impl Server {
         path: Option<&str>,
         log: &Path,
     ) -> Result<(), Error> {
+        self.wait_until(|| is_ready(address, path), log)
+    }
+
+    /// Waits until `is_ready`; if it never is, what the server has said to `log` is the reason.
+    pub fn wait_until(&mut self, is_ready: impl Fn() -> bool, log: &Path) -> Result<(), Error> {
         let start = Instant::now();
-        while !is_ready(address, path) {
+        while !is_ready() {
             let ended = self.child.try_wait().map_err(doing("looking after a process"))?;
             if ended.is_some() || start.elapsed() > PATIENCE {
                 let said = std::fs::read_to_string(log.join("log")).unwrap_or_default();
-                let what = format!("it is not ready on {address} (ended: {ended:?}); it said:\n{said}");
+                let what = format!("it is not ready (ended: {ended:?}); it said:\n{said}");
                 return Err(Error::Program { program: self.name.into(), what });
             }
             std::thread::sleep(Duration::from_micros(500));
@@ -131,27 +154,40 @@ impl Drop for Server {
     }
 }
 
-/// Whether something answers there.
+/// Whether something answers there, with 200 where there is a `path`.
 pub fn is_ready(address: SocketAddr, path: Option<&str>) -> bool {
-    let Ok(mut stream) = TcpStream::connect_timeout(&address, PATIENCE) else { return false };
-    let Some(path) = path else { return true };
-    let _ = stream.set_read_timeout(Some(PATIENCE));
-    let mut answer = [0; 12];
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").is_ok()
-        && stream.read_exact(&mut answer).is_ok()
-        && answer == *b"HTTP/1.1 200"
+    match path {
+        Some(path) => ask(address, path).is_some(),
+        None => TcpStream::connect_timeout(&address, PATIENCE).is_ok(),
+    }
+}
+
+/// What is answered with 200 at `path`.
+pub fn ask(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
 }
 
 /// Free ports on loopback, in rising order.
 pub fn addresses<const N: usize>() -> Result<[SocketAddr; N], Error> {
-    let failed = || doing("finding a free port");
-    let mut held = Vec::new();
     let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
-    for address in &mut addresses {
-        let listener = TcpListener::bind(*address).map_err(failed())?;
-        *address = listener.local_addr().map_err(failed())?;
-        held.push(listener);
-    }
+    addresses.copy_from_slice(&free_addresses(N)?);
+    Ok(addresses)
+}
+
+/// The same, so many.
+pub fn free_addresses(count: usize) -> Result<Vec<SocketAddr>, Error> {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    // All are held before one is given back, so that none comes twice.
+    let held: Result<Vec<_>, _> = (0..count).map(|_| TcpListener::bind(any)).collect();
+    let addresses =
+        held.and_then(|held| held.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>());
+    let mut addresses = addresses.map_err(doing("finding a free port"))?;
     addresses.sort_unstable();
     Ok(addresses)
 }

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::error::Error;
 use crate::h2load;
-use crate::load::{Operation, Outcome, Pace, Plan, Span};
-use crate::process::{Cores, GENERATOR, SERVERS, SERVERS_AHEAD};
-use crate::programs::{Kind, Lab, Setup, is_here};
+use crate::handshakes::{self, Sessions};
+use crate::load::{Missing, Operation, Outcome, Pace, Plan, Sizes, Span};
+use crate::process::{BEHIND, Cores, GENERATOR, SERVERS, SERVERS_AHEAD};
+use crate::programs::{Lab, Setup, is_here};
 use crate::suites::{Bound, Client, Figure, Goal, Places, Row, Suite, Work};
+use crate::table::{Least, Measured, Reached, Sample, Table, Verdict};
+use crate::worker::Worker;
 
 /// How long and how often.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Effort {
     /// Each program has a turn in each.
     pub rounds: usize,
@@ -29,7 +30,7 @@ impl Effort {
     pub const FULL: Self = Self {
         rounds: 5,
         warm_up: Duration::from_millis(500),
-        measured: Duration::from_secs(3),
+        measured: Duration::from_secs(2),
         objects: 1_000_000,
     };
     /// To see that everything works.
@@ -37,95 +38,13 @@ impl Effort {
         rounds: 2,
         warm_up: Duration::from_millis(300),
         measured: Duration::from_secs(1),
-        objects: 200_000,
+        objects: 100_000,
     };
-}
 
-/// A suite's results.
-#[derive(Debug, Serialize)]
-pub struct Table {
-    /// The suite's.
-    pub name: &'static str,
-    /// The suite's.
-    pub title: &'static str,
-    /// In the suite's order, those left out whose program is not here.
-    pub rows: Vec<Measured>,
-    /// What was to be shown.
-    pub goals: Vec<Verdict>,
-    /// What is missing and why.
-    pub skipped: Vec<String>,
-}
-
-/// A row's results.
-#[derive(Debug, Serialize)]
-pub struct Measured {
-    /// The row's.
-    pub name: &'static str,
-    /// One for each round.
-    pub samples: Vec<Sample>,
-}
-
-/// One turn of one program.
-#[derive(Clone, Debug, Serialize)]
-pub struct Sample {
-    /// What the generator saw.
-    pub outcome: Outcome,
-    /// Microseconds on a processor for each answer, by server.
-    pub cpu_us: Vec<(&'static str, f64)>,
-}
-
-/// Whether a goal was reached.
-#[derive(Debug, Serialize)]
-pub struct Verdict {
-    /// As a sentence.
-    pub text: String,
-    /// The median of the rounds' ratios.
-    pub ratio: f64,
-    /// Whether that is within the bound.
-    pub reached: bool,
-}
-
-impl Sample {
-    /// Of all servers.
-    pub fn cpu(&self) -> f64 {
-        self.cpu_us.iter().map(|(_, cpu)| cpu).sum()
-    }
-
-    fn figure(&self, figure: Figure) -> f64 {
-        match figure {
-            Figure::Rate => self.outcome.per_second,
-            Figure::P50 => self.outcome.p50_us,
-            Figure::P99 => self.outcome.p99_us,
-        }
-    }
-}
-
-impl Measured {
-    /// The median over all rounds.
-    pub fn median(&self, of: impl Fn(&Sample) -> f64) -> f64 {
-        median(self.samples.iter().map(of).collect())
-    }
-
-    /// The median of the ratios to `base`, each within its round.
-    pub fn ratio(&self, base: &Self, of: impl Fn(&Sample) -> f64) -> f64 {
-        median(self.samples.iter().zip(&base.samples).map(|(this, base)| of(this) / of(base)).collect())
-    }
-
-    /// The least and the most.
-    pub fn range(&self, of: impl Fn(&Sample) -> f64) -> (f64, f64) {
-        let values = self.samples.iter().map(of);
-        values.fold((f64::INFINITY, 0.0), |(least, most), value| (value.min(least), value.max(most)))
-    }
-}
-
-/// The middle one; the mean of the two in the middle.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        length if length.is_multiple_of(2) => f64::midpoint(values[middle - 1], values[middle]),
-        _ => values[middle],
+    /// For the report.
+    pub fn text(self) -> String {
+        let Self { rounds, warm_up, measured, .. } = self;
+        format!("{rounds} rounds, in each {measured:?} of each program after {warm_up:?} of warm-up")
     }
 }
 
@@ -136,69 +55,76 @@ struct Contestant<'a> {
     failed: Option<String>,
 }
 
-/// Measures a suite. A wrong answer ends it, but for webdis, whose wrong answers are known: its row is left out.
-pub fn run(suite: &'static Suite, lab: &Lab, effort: Effort) -> Result<Table, Error> {
+/// Measures a suite. What goes wrong takes its row out, never the others.
+pub fn run(suite: &'static Suite, lab: &Lab, effort: Effort) -> Table {
     let (servers, generator) = match suite.places {
         Places::Pinned => (SERVERS, GENERATOR),
         Places::PinnedAhead => (SERVERS_AHEAD, GENERATOR),
         Places::Unpinned => (Cores::Any, Cores::Any),
     };
-    let mut skipped = Vec::new();
-    let mut contestants = Vec::new();
+    let (mut skipped, mut failed, mut contestants) = (Vec::new(), Vec::new(), Vec::new());
     for row in suite.rows {
-        if let Some(why) = why_not(row) {
-            eprintln!("  {}: left out, {why}", row.name);
-            skipped.push(format!("{}: {why}", row.name));
-            continue;
+        match prepare(row, lab, servers, generator) {
+            Ok(Ok(setup)) => contestants.push(Contestant { row, setup, samples: Vec::new(), failed: None }),
+            Ok(Err(why)) => leave_out(row, &why, &mut skipped),
+            Err(error) => leave_out(row, &error.to_string(), &mut failed),
         }
-        let setup = lab.start(row.kind, servers)?;
-        fill(&setup, row.work, generator)?;
-        if let Some(beside) = row.beside {
-            fill(&setup, beside, generator)?;
-        }
-        contestants.push(Contestant { row, setup, samples: Vec::new(), failed: None });
     }
     for round in 0..effort.rounds {
-        for contestant in &mut contestants {
-            let sample = match (turn(contestant, effort, generator), contestant.row.kind) {
-                (Ok(sample), _) => sample,
-                (Err(error), Kind::Webdis) => {
-                    contestant.failed = Some(error.to_string());
-                    continue;
+        for contestant in contestants.iter_mut().filter(|contestant| contestant.failed.is_none()) {
+            match turn(contestant, suite.places, effort, generator) {
+                Ok(sample) => {
+                    say(round, contestant.row, &sample);
+                    contestant.samples.push(sample);
                 }
-                (Err(error), _) => return Err(error),
-            };
-            let Outcome { per_second, p50_us, p99_us, generator_cpu, .. } = &sample.outcome;
-            eprintln!(
-                "  round {round}: {:<36} {per_second:>9.0}/s  p50 {p50_us:>6.0}  p99 {p99_us:>6.0}  cpu {:>6.2}  generator {generator_cpu:.2}",
-                contestant.row.name,
-                sample.cpu(),
-            );
-            contestant.samples.push(sample);
+                Err(error) => contestant.failed = Some(error.to_string()),
+            }
         }
     }
-    // webdis now and then answers a request twice; a row with a round missing has no ratios.
-    contestants.retain(|contestant| match &contestant.failed {
-        Some(why) => {
-            eprintln!("  {}: left out, {why}", contestant.row.name);
-            skipped.push(format!("{}: its answers went wrong under load ({why})", contestant.row.name));
-            false
+    let mut rows = Vec::new();
+    for Contestant { row, samples, failed: why, .. } in contestants {
+        match why {
+            // A row with a round missing has no ratios.
+            Some(why) if row.kind.is_unreliable() => {
+                leave_out(row, &format!("its answers went wrong under load ({why})"), &mut skipped);
+            }
+            Some(why) => leave_out(row, &why, &mut failed),
+            None => rows.push(Measured { name: row.name.into(), samples }),
         }
-        None => true,
-    });
-    let rows: Vec<_> = contestants
-        .into_iter()
-        .map(|contestant| Measured { name: contestant.row.name, samples: contestant.samples })
-        .collect();
+    }
     let goals = suite.goals.iter().filter_map(|goal| judge(goal, &rows)).collect();
-    Ok(Table { name: suite.name, title: suite.title, rows, goals, skipped })
+    let (name, title) = (suite.name.into(), suite.title.into());
+    Table { name, title, measured: effort.text(), places: suite.places, rows, goals, skipped, failed }
 }
 
-fn why_not(row: &Row) -> Option<String> {
-    let generator = matches!(row.work.client, Client::Http2(_)).then_some(("h2load", "nghttp2-client"));
-    let mut needs = row.kind.needs().into_iter().chain(generator);
-    let (program, package) = needs.find(|(program, _)| !is_here(program))?;
-    Some(format!("{program} is not here (Debian package {package})"))
+fn leave_out(row: &Row, why: &str, list: &mut Vec<String>) {
+    eprintln!("  {}: left out, {why}", row.name);
+    list.push(format!("{}: {why}", row.name));
+}
+
+fn say(round: usize, row: &Row, sample: &Sample) {
+    let Outcome { per_second, p50_us, p99_us, generator_cpu, .. } = &sample.outcome;
+    eprintln!(
+        "  round {round}: {:<36} {per_second:>9.0}/s  p50 {p50_us:>6.0}  p99 {p99_us:>6.0}  cpu {:>6.2}  generator {generator_cpu:.2}",
+        row.name,
+        sample.cpu(),
+    );
+}
+
+/// Starts a row's programs and stores its objects; inside, why it cannot be measured here.
+fn prepare(row: &Row, lab: &Lab, servers: Cores, generator: Cores) -> Result<Result<Setup, String>, Error> {
+    let is_h2load_missing = matches!(row.work.client, Client::Http2(_)) && !is_here("h2load");
+    if is_h2load_missing {
+        return Ok(Err("h2load is not here (Debian package nghttp2-client)".into()));
+    }
+    if let Some(why) = lab.why_not(row.kind)? {
+        return Ok(Err(why));
+    }
+    let setup = lab.start(row.kind, servers)?;
+    for work in [Some(row.work), row.beside].into_iter().flatten() {
+        fill(&setup, work, generator)?;
+    }
+    Ok(Ok(setup))
 }
 
 /// Stores what will be read, and what will be written too: the first write of an object is answered otherwise.
@@ -206,6 +132,7 @@ fn fill(setup: &Setup, work: Work, generator: Cores) -> Result<(), Error> {
     let Some(address) = setup.filled else { return Ok(()) };
     let plan = Plan {
         address,
+        identity: None,
         operation: Operation::Put,
         connections: 1,
         pace: Pace::Closed { depth: 1 },
@@ -219,13 +146,16 @@ fn plan(setup: &Setup, work: Work, span: Span) -> Plan {
     let (connections, pace) = match work.client {
         Client::Own { connections, pace } => (connections, pace),
         Client::Http2(shape) => (shape.connections, Pace::Closed { depth: shape.streams }),
+        Client::New(_) => (1, Pace::Closed { depth: 1 }),
     };
     Plan {
         address: setup.target,
         dialect: setup.dialect,
         operation: work.operation,
         keys: setup.keys(work.keys, work.value_bytes),
-        value_bytes: work.value_bytes,
+        sizes: Sizes::Same(work.value_bytes),
+        missing: Missing::Fails,
+        identity: setup.identity.clone(),
         ttl_seconds: None,
         connections,
         pace,
@@ -233,11 +163,18 @@ fn plan(setup: &Setup, work: Work, span: Span) -> Plan {
     }
 }
 
-fn turn(contestant: &Contestant<'_>, effort: Effort, generator: Cores) -> Result<Sample, Error> {
+fn turn(
+    contestant: &Contestant<'_>,
+    places: Places,
+    effort: Effort,
+    generator: Cores,
+) -> Result<Sample, Error> {
     let Contestant { row, setup, .. } = contestant;
     let span = Span::Timed { warm_up: effort.warm_up, measured: effort.measured };
     let plan = plan(setup, row.work, span);
-    let beside = row.beside.map(|work| self::plan(setup, work, span).start(generator)).transpose()?;
+    // Beside a generator whose latencies count, another one would be what is measured.
+    let aside = if places == Places::PinnedAhead { BEHIND } else { generator };
+    let beside = row.beside.map(|work| self::plan(setup, work, span).start(aside)).transpose()?;
     let before = cpu(setup)?;
     let outcome = match row.work.client {
         Client::Own { .. } => plan.run(generator)?,
@@ -245,10 +182,15 @@ fn turn(contestant: &Contestant<'_>, effort: Effort, generator: Cores) -> Result
             let paths: Vec<_> = plan.keys.iter().take(64).map(|key| format!("/objects/{key}")).collect();
             h2load::run(plan.address, &paths, shape, effort.measured, generator)?
         }
+        Client::New(sessions) => connect(plan, sessions, row, effort, generator)?,
     };
+    if outcome.per_second <= 0.0 {
+        let what = "nothing was answered in time; a row without answers is none".into();
+        return Err(Error::Answer { from: row.name.into(), what });
+    }
     let after = cpu(setup)?;
     if let Some(beside) = beside {
-        beside.wait()?;
+        beside.wait::<Outcome>()?;
     }
     let cpu_us: Vec<_> = setup
         .servers
@@ -256,22 +198,42 @@ fn turn(contestant: &Contestant<'_>, effort: Effort, generator: Cores) -> Result
         .zip(before.iter().zip(&after))
         .map(|(server, (before, after))| {
             let used = after.saturating_sub(*before).as_secs_f64() * 1e6;
-            (server.name, used / outcome.answers.max(1) as f64)
+            (server.name.to_owned(), used / outcome.answers.max(1) as f64)
         })
         .collect();
     check_busy(row, &cpu_us)?;
     Ok(Sample { outcome, cpu_us })
 }
 
+fn connect(
+    plan: Plan,
+    sessions: Sessions,
+    row: &Row,
+    effort: Effort,
+    generator: Cores,
+) -> Result<Outcome, Error> {
+    let none =
+        || Error::Answer { from: row.name.into(), what: "new connections are measured with mTLS".into() };
+    let plan = handshakes::Plan {
+        address: plan.address,
+        identity: plan.identity.ok_or_else(none)?,
+        sessions,
+        key: plan.keys.into_iter().next().unwrap_or_default(),
+        value_bytes: row.work.value_bytes,
+        warm_up: effort.warm_up,
+        measured: effort.measured,
+    };
+    Worker::start("connect", &plan, generator)?.wait()
+}
+
 fn cpu(setup: &Setup) -> Result<Vec<Duration>, Error> {
     setup.servers.iter().map(crate::process::Server::cpu).collect()
 }
 
-/// A server that did nothing was not what answered. The right member of a ring leaves the other one in peace.
-fn check_busy(row: &Row, cpu_us: &[(&'static str, f64)]) -> Result<(), Error> {
-    let idle = cpu_us.iter().find(|(_, cpu)| *cpu <= 0.05);
-    match idle {
-        Some((name, _)) if row.kind != Kind::RightMember => Err(Error::Answer {
+/// A server that did nothing was not what answered.
+fn check_busy(row: &Row, cpu_us: &[(String, f64)]) -> Result<(), Error> {
+    match cpu_us.iter().find(|(_, cpu)| *cpu <= 0.05) {
+        Some((name, _)) if row.kind.is_busy_all_over() => Err(Error::Answer {
             from: row.name.into(),
             what: format!("{name} did nothing; each program of a row must work for its answers"),
         }),
@@ -283,45 +245,39 @@ fn judge(goal: &Goal, rows: &[Measured]) -> Option<Verdict> {
     let find = |name| rows.iter().find(|row| row.name == name);
     let (of, against) = (find(goal.of)?, find(goal.against)?);
     let ratio = of.ratio(against, |sample| sample.figure(goal.figure));
-    let (bound, reached) = match goal.bound {
-        Bound::AtLeast(bound) => (format!("at least {bound}"), ratio >= bound),
-        Bound::AtMost(bound) => (format!("at most {bound}"), ratio <= bound),
+    let is_within = |ratio: f64| match goal.bound {
+        Bound::AtLeast(bound) => ratio >= bound,
+        Bound::AtMost(bound) => ratio <= bound,
     };
-    let figure = match goal.figure {
-        Figure::Rate => "requests a second",
-        Figure::P50 => "p50",
-        Figure::P99 => "p99",
+    let by_cpu = (goal.figure == Figure::Rate).then(|| against.ratio(of, Sample::cpu));
+    let reached = match (is_within(ratio), by_cpu.is_none_or(is_within)) {
+        (true, true) => Reached::Yes,
+        (true, false) => Reached::ByRate,
+        (false, true) if by_cpu.is_some() => Reached::ByCpu,
+        (false, _) => Reached::No,
     };
-    let by_cpu = match goal.figure {
-        Figure::Rate => format!(", by server CPU {:.2}", against.ratio(of, Sample::cpu)),
-        Figure::P50 | Figure::P99 => String::new(),
+    let verdict = Verdict {
+        what: format!("{} to {}", goal.of, goal.against),
+        figure: match goal.figure {
+            Figure::Rate => "requests a second",
+            Figure::P50 => "p50",
+            Figure::P99 => "p99",
+        }
+        .into(),
+        wanted: match goal.bound {
+            Bound::AtLeast(bound) => format!("at least {bound}"),
+            Bound::AtMost(bound) => format!("at most {bound}"),
+        },
+        found: format!("{ratio:.2}"),
+        by_cpu,
+        bound: match goal.bound {
+            Bound::AtLeast(ratio) if goal.figure == Figure::Rate => {
+                Some(Least { of: goal.of.into(), against: goal.against.into(), ratio })
+            }
+            _ => None,
+        },
+        reached,
     };
-    let text = format!("{} to {}, {figure}: {ratio:.2}{by_cpu} ({bound} wanted)", goal.of, goal.against);
-    eprintln!("  {text}: {}", if reached { "reached" } else { "NOT reached" });
-    Some(Verdict { text, ratio, reached })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn measured(rates: &[f64]) -> Measured {
-        let sample = |rate: &f64| Sample {
-            outcome: Outcome { per_second: *rate, ..Outcome::default() },
-            cpu_us: Vec::new(),
-        };
-        Measured { name: "row", samples: rates.iter().map(sample).collect() }
-    }
-
-    #[test]
-    fn ratios_are_taken_within_rounds_before_their_median() {
-        let (base, row) = (measured(&[100.0, 50.0, 10.0]), measured(&[100.0, 100.0, 30.0]));
-        let ratio = row.ratio(&base, |sample| sample.outcome.per_second);
-        assert!((ratio - 2.0).abs() < 1e-9, "{ratio}");
-    }
-
-    #[test]
-    fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
-        assert!((median(vec![4.0, 1.0, 3.0, 2.0]) - 2.5).abs() < 1e-9);
-    }
+    eprintln!("  {}", verdict.text());
+    Some(verdict)
 }

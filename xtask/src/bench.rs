@@ -8,6 +8,7 @@ use crate::{test, tools};
 
 /// The programs that it compares with, or measures with, and Debian's packages of them.
 const PEERS: &[(&str, &str)] = &[
+    ("etcd", "etcd-server"),
     ("h2load", "nghttp2-client"),
     ("haproxy", "haproxy"),
     ("memcached", "memcached"),
@@ -16,7 +17,8 @@ const PEERS: &[(&str, &str)] = &[
     ("webdis", "webdis"),
 ];
 
-/// Builds what is measured and what measures, and runs it with `arguments`: `--quick`, as briefly as shows that it works.
+/// Builds what is measured and what measures, and runs it with `arguments`: `--quick`, as briefly as shows that it works;
+/// `--list`, what there is; `--only NAME`, a part of it, and with `--update` into the page.
 pub fn run(arguments: &[String]) -> Result<(), Error> {
     tools::offer(PEERS);
     let program = test::build_program()?;

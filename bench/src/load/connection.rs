@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::time::Instant;
 
-use mio::net::TcpStream;
-
+use super::stream::Stream;
 use super::wire::Framing;
 use crate::error::{Error, doing};
 
@@ -15,7 +14,7 @@ const MAX_SLICES: usize = 64;
 /// A connection to the server under load.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// Requests to send, by their number, and how much of the first is gone.
     outgoing: VecDeque<usize>,
     sent: usize,
@@ -28,7 +27,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(stream: TcpStream) -> Self {
+    pub fn new(stream: Stream) -> Self {
         Self {
             stream,
             outgoing: VecDeque::new(),
@@ -58,7 +57,11 @@ impl Connection {
                 Err(error) => return Err(doing("sending a request")(error)),
             }
         }
-        Ok(())
+        // What encryption holds back.
+        match self.stream.flush() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(doing("sending a request")(error)),
+            _ => Ok(()),
+        }
     }
 
     fn write_some(&mut self, requests: &[Vec<u8>]) -> io::Result<usize> {
@@ -104,8 +107,7 @@ impl Connection {
                 Err(error) => return Err(doing("reading an answer")(error)),
             };
             self.take(&buffer[..read], framing, &mut answered)?;
-            // A short read has emptied the socket; what comes later is a new event.
-            if read < buffer.len() {
+            if self.stream.is_emptied_by(read, buffer.len()) {
                 return Ok(());
             }
         }

@@ -5,13 +5,14 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use super::connection::Connection;
+use super::stream::Stream;
 use super::wire::{self, Framing};
 use super::{Outcome, Pace, Plan, Span};
 use crate::error::{Error, doing};
+use crate::identity::Identity;
 use crate::process;
 
 const BUFFER_BYTES: usize = 256 << 10;
@@ -49,12 +50,11 @@ impl<'a> Engine<'a> {
     /// Opens every connection.
     pub fn new(plan: &'a Plan) -> Result<Self, Error> {
         let poll = Poll::new().map_err(doing("making a poll"))?;
+        let tls = plan.identity.as_ref().map(Identity::client).transpose()?;
         let open = |token| {
-            let stream = std::net::TcpStream::connect(plan.address)?;
-            stream.set_nodelay(true)?;
-            stream.set_nonblocking(true)?;
-            let mut stream = TcpStream::from_std(stream);
-            poll.registry().register(&mut stream, Token(token), Interest::READABLE | Interest::WRITABLE)?;
+            let mut stream = Stream::open(plan.address, tls.as_ref())?;
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(stream.socket(), Token(token), interest)?;
             Ok::<_, io::Error>(Connection::new(stream))
         };
         let connections = (0..plan.connections)
@@ -66,7 +66,7 @@ impl<'a> Engine<'a> {
             poll,
             idle: (0..connections.len()).rev().collect(),
             connections,
-            requests: plan.keys.iter().map(|key| wire::request(plan, key)).collect(),
+            requests: (0..plan.keys.len()).map(|number| wire::request(plan, number)).collect(),
             framing: Framing::of(plan),
             buffer: vec![0; BUFFER_BYTES],
             begun: 0,
@@ -95,7 +95,7 @@ impl<'a> Engine<'a> {
             Pace::Open { per_second } => self.open(per_second, &mut measured)?,
         }
         let now = Instant::now().min(measured.until);
-        Ok(measured.outcome(self.answered, now))
+        Ok(Outcome { misses: self.framing.misses, ..measured.outcome(self.answered, now) })
     }
 
     fn closed(&mut self, depth: usize, measured: &mut Measured) -> Result<(), Error> {
@@ -236,6 +236,7 @@ impl Measured {
             p99_us: at(0.99),
             p999_us: at(0.999),
             generator_cpu: used.as_secs_f64() / seconds,
+            ..Outcome::default()
         }
     }
 }

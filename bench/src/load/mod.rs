@@ -7,17 +7,18 @@
 
 mod connection;
 mod engine;
+mod stream;
 mod wire;
 
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, doing};
-use crate::process::{self, Cores};
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::process::Cores;
+use crate::worker::{self, Worker};
 
 /// What a server understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,12 @@ pub enum Dialect {
     Redis,
     /// memcached's text protocol.
     Memcached,
+    /// memcached's meta commands.
+    MemcachedMeta,
+    /// memcached's binary protocol.
+    MemcachedBinary,
+    /// JSON over HTTP, as etcd's gateway has it.
+    Etcd,
 }
 
 /// What is done with each key.
@@ -39,6 +46,43 @@ pub enum Operation {
     Get,
     /// Write it.
     Put,
+}
+
+/// How large values are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sizes {
+    /// All alike, in bytes.
+    Same(usize),
+    /// From 1 to twice `mean` less 1, each as `seed` and its key's number have it.
+    Spread {
+        /// Bytes of all of them together, divided by their number.
+        mean: usize,
+        /// Another one gives other sizes.
+        seed: u64,
+    },
+}
+
+impl Sizes {
+    /// The size of the value of the key with this number.
+    pub fn of(self, number: usize) -> usize {
+        match self {
+            Self::Same(bytes) => bytes,
+            Self::Spread { mean, seed } => {
+                let mixed = (number as u64 ^ seed.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                1 + (mixed >> 33) as usize % (2 * mean - 1)
+            }
+        }
+    }
+}
+
+/// What an answer is that says that there is no such object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Missing {
+    /// Wrong: all were stored.
+    Fails,
+    /// An answer as good as any, over HTTP: the store may have dropped it.
+    Counts,
 }
 
 /// When the next request goes out.
@@ -82,7 +126,11 @@ pub struct Plan {
     /// Which keys, in turn.
     pub keys: Vec<String>,
     /// Bytes of each value.
-    pub value_bytes: usize,
+    pub sizes: Sizes,
+    /// Whether there may be none.
+    pub missing: Missing,
+    /// Who is shown to the server, over TLS; without it connections are plain.
+    pub identity: Option<Identity>,
     /// Seconds that written objects live, over HTTP.
     pub ttl_seconds: Option<u32>,
     /// Connections, kept alive.
@@ -108,6 +156,9 @@ pub struct Outcome {
     pub p99_us: f64,
     /// 999 of 1000 are not above.
     pub p999_us: f64,
+    /// Answers that said that there is no such object.
+    #[serde(default)]
+    pub misses: u64,
     /// The generator's share of its core; an open loop always spins.
     pub generator_cpu: f64,
 }
@@ -119,40 +170,13 @@ impl Plan {
     }
 
     /// Starts it.
-    pub fn start(&self, cores: Cores) -> Result<Running, Error> {
-        let program = std::env::current_exe().map_err(doing("finding this program"))?;
-        let mut command = process::on(cores, &program.to_string_lossy());
-        command.arg("load").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(doing("starting the load generator"))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin
-                .write_all(&serde_json::to_vec(self)?)
-                .map_err(doing("telling the load generator its plan"))?;
-        }
-        Ok(Running(child))
-    }
-}
-
-/// A generator at work.
-#[derive(Debug)]
-pub struct Running(std::process::Child);
-
-impl Running {
-    /// Waits for its end.
-    pub fn wait(self) -> Result<Outcome, Error> {
-        let output = self.0.wait_with_output().map_err(doing("waiting for the load generator"))?;
-        if !output.status.success() {
-            let what = format!("it failed ({}); what it said is above", output.status);
-            return Err(Error::Program { program: "the load generator".into(), what });
-        }
-        Ok(serde_json::from_slice(&output.stdout)?)
+    pub fn start(&self, cores: Cores) -> Result<Worker, Error> {
+        Worker::start("load", self, cores)
     }
 }
 
 /// The generator's process.
 pub fn main() -> Result<(), Error> {
-    let plan: Plan = serde_json::from_reader(std::io::stdin().lock())?;
-    let outcome = engine::Engine::new(&plan)?.run()?;
-    println!("{}", serde_json::to_string(&outcome)?);
-    Ok(())
+    let plan: Plan = worker::task()?;
+    worker::report(&engine::Engine::new(&plan)?.run()?)
 }

@@ -1,0 +1,159 @@
+//! Clients that behave badly while others read: by how much the node's memory grows, and what the others notice.
+
+use std::time::Duration;
+
+use super::{Findings, MIB, bulk, goal, once, server};
+use crate::error::Error;
+use crate::load::{Dialect, Operation, Outcome, Pace, Plan, Sizes, Span};
+use crate::process::{BEHIND, GENERATOR, SERVERS_AHEAD, Server, addresses};
+use crate::programs::{Lab, Node, Setup};
+use crate::rounds::Effort;
+use crate::strain::{self, Manner};
+use crate::worker::Worker;
+
+const RATE: u32 = 5_000;
+/// `store.max_object_bytes` as it is without a setting.
+const BODY_BYTES: usize = 2 << 20;
+const LARGE_BYTES: usize = 1 << 20;
+/// `limits.max_body_bytes_in_flight` as it is without a setting: by so much may memory grow.
+const BOUND_MIB: f64 = 256.0;
+/// `limits.max_connections` is 10,000 without a setting; others want to come in, too.
+const LIMITS: &str = "\n[limits]\nmax_connections = 20000\n";
+/// Until nearly all of them are there.
+const GATHERING: Duration = Duration::from_secs(20);
+const NEARLY_ALL: f64 = 0.95;
+const WATCHED: Duration = Duration::from_secs(3);
+const LOOKED_AT: Duration = Duration::from_millis(20);
+
+const STRAINS: [(&str, Manner, usize); 6] = [
+    ("10,000 idle connections", Manner::Idle, 10_000),
+    ("1,000 that send half of a head", Manner::HalfOpen, 1_000),
+    ("500 that read 1 MiB by 1 KiB a second", Manner::SlowReader, 500),
+    ("500 that write a body by 1 byte a second", Manner::SlowWriter, 500),
+    ("64 that ask for 1 MiB again and again and never read", Manner::NeverReads, 64),
+    ("100 with bodies of 2 MiB, again each second", Manner::LargeBodies, 100),
+];
+
+pub fn run(lab: &Lab, _effort: Effort) -> Result<Findings, Error> {
+    let (mut rows, mut goals, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, manner, connections) in STRAINS {
+        let Strained { quiet, during, grown_mib } = match strained(lab, manner, connections) {
+            Ok(strained) => strained,
+            Err(error) => {
+                eprintln!("  {name}: {error}");
+                failed.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
+        let ratio = during.p99_us / quiet.p99_us;
+        eprintln!("  {name}: p99 {:.0} to {:.0} us, {grown_mib:.1} MiB more", quiet.p99_us, during.p99_us);
+        goals.push(goal(
+            name,
+            "p99 of others, to that without them",
+            "at most 2",
+            format!("{ratio:.2}"),
+            ratio <= 2.0,
+        ));
+        let grown = format!("{grown_mib:.1} MiB");
+        goals.push(goal(name, "resident memory, grown by", "at most 256 MiB", grown, grown_mib <= BOUND_MIB));
+        let latencies =
+            [quiet.p50_us, during.p50_us, quiet.p99_us, during.p99_us].map(|us| format!("{us:.0}"));
+        let [p50, p50_then, p99, p99_then] = latencies;
+        rows.push([
+            name.into(),
+            p50,
+            p50_then,
+            p99,
+            p99_then,
+            format!("{ratio:.2}"),
+            format!("{grown_mib:.1}"),
+            format!("{:.1}", grown_mib * 1024.0 / connections as f64),
+        ]);
+    }
+    let columns = [
+        "who",
+        "p50 us of others before",
+        "meanwhile",
+        "p99 us before",
+        "meanwhile",
+        "ratio",
+        "most MiB more",
+        "KiB for each connection",
+    ];
+    Ok(Findings {
+        measured: format!(
+            "GET 100 B by others at {RATE} a second, open loop, {WATCHED:?} before and {WATCHED:?} meanwhile"
+        ),
+        note: "Connections that the node ends are opened again after a second. The bound of memory is \
+               `limits.max_body_bytes_in_flight`. Bodies go to keys that are stored before."
+            .into(),
+        goals,
+        failed,
+        ..Findings::of(columns, rows)
+    })
+}
+
+struct Strained {
+    quiet: Outcome,
+    during: Outcome,
+    grown_mib: f64,
+}
+
+fn strained(lab: &Lab, manner: Manner, connections: usize) -> Result<Strained, Error> {
+    let [address] = addresses()?;
+    let node = Node { more: LIMITS, ..Node::of(address, &[address]) };
+    let setup = Setup::one(lab.ringhold(&node, SERVERS_AHEAD)?, address, Dialect::Objects, Some(address));
+    let server = server(&setup)?;
+    let others: Vec<_> = (0..1024).map(|number| format!("other-{number:010}")).collect();
+    once(&setup, Operation::Put, &others)?;
+    let large_key = "large".to_owned();
+    let stored = |keys: &[String], bytes| {
+        let connections = 1;
+        Plan { sizes: Sizes::Same(bytes), connections, ..bulk(&setup, Operation::Put, keys) }.run(GENERATOR)
+    };
+    stored(std::slice::from_ref(&large_key), LARGE_BYTES)?;
+    if manner == Manner::LargeBodies {
+        let keys: Vec<_> = (0..connections).map(|number| format!("body-{number:011}")).collect();
+        stored(&keys, BODY_BYTES)?;
+    }
+    let reads = Plan {
+        connections: 32,
+        pace: Pace::Open { per_second: RATE },
+        span: Span::Timed { warm_up: Duration::from_millis(300), measured: WATCHED },
+        ..bulk(&setup, Operation::Get, &others)
+    };
+    let quiet: Outcome = reads.run(GENERATOR)?;
+    let before = server.resident_bytes()?;
+    let plan = strain::Plan { address, manner, connections, large_key, body_bytes: BODY_BYTES };
+    let straining = Worker::start("strain", &plan, BEHIND)?;
+    let idle = server.open_files()?;
+    let wanted = idle + (connections as f64 * NEARLY_ALL) as usize;
+    let mut most = most_resident(server, before, |passed| {
+        let open = server.open_files()?;
+        if passed > GATHERING {
+            let what =
+                format!("only {} of {connections} connections were open after {GATHERING:?}", open - idle);
+            return Err(Error::Answer { from: "bad clients".into(), what });
+        }
+        Ok(open < wanted)
+    })?;
+    let mut reading = reads.start(GENERATOR)?;
+    most = most_resident(server, most, |_| Ok(!reading.is_done()?))?;
+    let during = reading.wait()?;
+    drop(straining);
+    Ok(Strained { quiet, during, grown_mib: (most - before) as f64 / MIB })
+}
+
+/// The most that it has, or `most`, until `goes_on` says no.
+fn most_resident(
+    server: &Server,
+    mut most: u64,
+    mut goes_on: impl FnMut(Duration) -> Result<bool, Error>,
+) -> Result<u64, Error> {
+    let begun = std::time::Instant::now();
+    while goes_on(begun.elapsed())? {
+        most = most.max(server.resident_bytes()?);
+        std::thread::sleep(LOOKED_AT);
+    }
+    Ok(most)
+}
