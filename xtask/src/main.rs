@@ -8,6 +8,7 @@ mod command;
 mod deny;
 mod error;
 mod fuzz;
+mod instructions;
 mod links;
 mod steps;
 mod test;
@@ -41,6 +42,11 @@ const CHORES: &[Chore] = &[
         name: "bench",
         does: "Ringhold beside what a user would pick instead, into docs/benchmarks.md; --quick to try it",
         run: Run::With(bench::run),
+    },
+    Chore {
+        name: "instructions",
+        does: "what a request costs in instructions against what is recorded; --record to record",
+        run: Run::With(instructions::run),
     },
     Chore {
         name: "deny",
@@ -90,8 +96,8 @@ fn misuse(what: &str) -> ExitCode {
 }
 
 fn help() -> String {
-    let chores = CHORES.iter().map(|chore| format!("\n  {:<6} {}", chore.name, chore.does));
-    format!("Usage: cargo xtask <chore>\n{}\n  {:<6} {}", chores.collect::<String>(), "help", "this list")
+    let chores = CHORES.iter().map(|chore| format!("\n  {:<12} {}", chore.name, chore.does));
+    format!("Usage: cargo xtask <chore>\n{}\n  {:<12} {}", chores.collect::<String>(), "help", "this list")
 }
 
 #[cfg(test)]

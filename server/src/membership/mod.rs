@@ -150,6 +150,14 @@ impl Membership {
         self.known.lock().tenure.term()
     }
 
+    /// The incarnation in which `member` was last heard of.
+    #[must_use]
+    pub fn incarnation_of(&self, member: &MemberAddress) -> Option<Incarnation> {
+        let known = self.known.lock();
+        let member = known.index_of(member)?;
+        known.members[member.as_usize()].beat.map(|beat| beat.incarnation)
+    }
+
     /// Waits until this node knows whether it may act.
     pub async fn resolved(&self) -> Mandate {
         let mut changes = self.changes.subscribe();

@@ -145,6 +145,7 @@ fn passage() -> impl Strategy<Value = Passage> {
     let flags = (any::<bool>(), any::<bool>());
     (1..=MAX_HOPS, any::<u64>(), option::of(term()), flags, option::of(id())).prop_map(
         |(hops, ring, instead_of, (after_failure, any_copy), id)| Passage {
+            to: None,
             hops,
             ring: RingId::from_u64(ring),
             instead_of,
@@ -273,6 +274,7 @@ fn the_largest_request_fits_its_frame() {
     };
     assert!(message::is_encodable(&operation));
     let longest = Passage {
+        to: None,
         hops: MAX_HOPS,
         instead_of: Some(Term { incarnation: Incarnation::new(u64::MAX), number: u32::MAX }),
         after_failure: true,
