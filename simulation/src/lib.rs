@@ -7,6 +7,7 @@
 //! - [`world`]: a run, from its first second to its last. [`checks`]: what must hold of it.
 //! - [`seeds`]: many runs, and what is said of them.
 //! - [`real`]: the node that all this is for. [`toy`]: one with bugs to plant, which shows that the checks find them.
+//! - [`scale`]: figures of large rings, without a network.
 //!
 //! Nothing here takes a decision of a node's: a run is worth as much as the code that runs in it is the real one.
 
@@ -20,6 +21,7 @@ pub mod log;
 pub mod node;
 pub mod random;
 pub mod real;
+pub mod scale;
 pub mod scenario;
 pub mod seeds;
 pub mod toy;

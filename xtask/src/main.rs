@@ -9,6 +9,7 @@ mod deny;
 mod error;
 mod fuzz;
 mod links;
+mod simulate;
 mod steps;
 mod test;
 mod tools;
@@ -53,6 +54,11 @@ const CHORES: &[Chore] = &[
         does: "broken input for every parser: [--seconds N | --inputs N] [--seed N] [TARGET...]",
         run: Run::With(fuzz::run),
     },
+    Chore {
+        name: "simulate",
+        does: "whole rings over a simulated network and clock: [--seeds N] [--first S] | --seed S | --scale",
+        run: Run::With(simulate::run),
+    },
 ];
 
 fn main() -> ExitCode {
@@ -90,8 +96,8 @@ fn misuse(what: &str) -> ExitCode {
 }
 
 fn help() -> String {
-    let chores = CHORES.iter().map(|chore| format!("\n  {:<6} {}", chore.name, chore.does));
-    format!("Usage: cargo xtask <chore>\n{}\n  {:<6} {}", chores.collect::<String>(), "help", "this list")
+    let chores = CHORES.iter().map(|chore| format!("\n  {:<8} {}", chore.name, chore.does));
+    format!("Usage: cargo xtask <chore>\n{}\n  {:<8} {}", chores.collect::<String>(), "help", "this list")
 }
 
 #[cfg(test)]
