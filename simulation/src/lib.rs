@@ -5,7 +5,7 @@
 //! - [`host`]: a machine, whose process has a runtime of its own and can be paused and dropped.
 //! - [`fabric`], [`wire`]: the network between machines.
 //! - [`world`]: a run, from its first second to its last. [`checks`]: what must hold of it.
-//! - [`seeds`]: many runs, and what is said of them.
+//! - [`seeds`]: many runs, and what is said of them. [`panics`]: those of nodes, which count as violations.
 //! - [`real`]: the node that all this is for. [`toy`]: one with bugs to plant, which shows that the checks find them.
 //! - [`scale`]: figures of large rings, without a network.
 //!
@@ -19,6 +19,7 @@ pub mod history;
 pub mod host;
 pub mod log;
 pub mod node;
+pub mod panics;
 pub mod random;
 pub mod real;
 pub mod scale;

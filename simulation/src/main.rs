@@ -70,13 +70,18 @@ fn one(seed: u64, weathers: &[Weather]) -> bool {
 fn many(arguments: &Arguments, weathers: &[Weather]) -> bool {
     let chosen: String =
         arguments.weather.iter().map(|weather| format!(" --weather {}", weather.name())).collect();
-    let summary = Summary::of::<Real>(arguments.first, arguments.seeds, weathers, |verdict| {
+    let give_up = |seed| {
+        println!("seed {seed} does not end; replay: cargo xtask simulate --seed {seed}{chosen}");
+        std::process::exit(1);
+    };
+    let show = |verdict: &Verdict| {
         let Verdict { seed, summary, violations, .. } = verdict;
         let first = violations.first().map(|violation| violation.what.as_str()).unwrap_or_default();
         println!(
             "seed {seed} failed ({summary}): {first}; replay: cargo xtask simulate --seed {seed}{chosen}"
         );
-    });
+    };
+    let summary = Summary::of::<Real>(arguments.first, arguments.seeds, weathers, show, give_up);
     println!("{}", summary.table());
     summary.failed.is_empty()
 }
