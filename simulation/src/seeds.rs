@@ -15,7 +15,7 @@ use crate::world::{Tally, World};
 /// How often running seeds are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The most lines of a failing key's log that are shown.
-const MAX_LINES: usize = 120;
+const MAX_LINES: usize = 600;
 /// A seed that takes so long does not end: something runs without end in no time of the simulation.
 const ENDLESS: Duration = Duration::from_secs(300);
 /// The most violations of a seed that are shown.
