@@ -10,6 +10,7 @@ mod error;
 mod fuzz;
 mod instructions;
 mod links;
+mod simulate;
 mod steps;
 mod test;
 mod tools;
@@ -58,6 +59,11 @@ const CHORES: &[Chore] = &[
         name: "fuzz",
         does: "broken input for every parser: [--seconds N | --inputs N] [--seed N] [TARGET...]",
         run: Run::With(fuzz::run),
+    },
+    Chore {
+        name: "simulate",
+        does: "whole rings over a simulated network and clock: [--seeds N] [--first S] | --seed S | --scale",
+        run: Run::With(simulate::run),
     },
 ];
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::command::CommandLine;
 use crate::error::Error;
 use crate::steps::Steps;
-use crate::{fuzz, instructions, links, tools};
+use crate::{fuzz, instructions, links, simulate, tools};
 
 /// The program whose processes the integration tests start.
 const PROGRAM: &str = "ringhold";
@@ -45,6 +45,11 @@ fn take_all(steps: &mut Steps, fuzz_seconds: u32) -> Result<(), Error> {
     steps.take("tests", || {
         CommandLine::cargo("test --workspace --locked").with("RINGHOLD_BIN", program).run()
     })?;
+    if simulate::TESTED {
+        steps.take("simulation", || {
+            simulate::run(&["--seeds".to_owned(), simulate::TESTED_SEEDS.to_owned()])
+        })?;
+    }
     steps.take("documentation", || {
         CommandLine::cargo("doc --workspace --no-deps --locked").with("RUSTDOCFLAGS", "-D warnings").run()
     })?;
