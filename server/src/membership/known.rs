@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub(super) members: Vec<Member>,
     /// Whether there may be records here that belong elsewhere.
     pub(super) has_strays: bool,
+    /// Handovers begun so far.
+    errands: u64,
     /// Raised whenever this node begins to doubt: an answer to an older question settles nothing.
     pub(super) doubts: u64,
 }
@@ -49,7 +51,8 @@ pub(super) struct Member {
 pub(super) enum Handing {
     #[default]
     Due,
-    Running(Incarnation),
+    /// The errand with this number, none before it.
+    Running(u64),
     Done(Incarnation),
 }
 
@@ -98,6 +101,7 @@ impl Known {
             me,
             members: vec![Member::default(); members],
             has_strays: false,
+            errands: 0,
             doubts: 0,
         })
     }
@@ -215,29 +219,38 @@ impl Known {
     }
 
     /// Members that can be reached and were not handed what they should keep.
-    pub(super) fn to_hand(&self, now: Timestamp) -> impl Iterator<Item = (MemberIndex, Incarnation)> {
+    pub(super) fn to_hand(&self, now: Timestamp) -> impl Iterator<Item = MemberIndex> {
         self.others().filter_map(move |(index, member)| {
-            let beat = member.beat.filter(|beat| beat.state != MemberState::Draining)?;
+            let takes = member.beat.is_some_and(|beat| beat.state != MemberState::Draining);
             let is_due = member.handing == Handing::Due && member.retry_at.is_none_or(|at| at <= now);
-            (member.reachable && is_due).then_some((index, beat.incarnation))
+            (member.reachable && takes && is_due).then_some(index)
         })
+    }
+
+    /// Takes care of a member that was not handed what it should keep; the number is that of the errand.
+    pub(super) fn begin_handing(&mut self, member: MemberIndex) -> u64 {
+        self.errands += 1;
+        self.members[member.as_usize()].handing = Handing::Running(self.errands);
+        self.errands
     }
 
     pub(super) fn end_handing(
         &mut self,
         member: MemberIndex,
-        incarnation: Incarnation,
+        errand: u64,
         outcome: HandingOutcome,
         now: Timestamp,
     ) {
         let known = &mut self.members[member.as_usize()];
-        if known.handing != Handing::Running(incarnation) {
-            // It began anew, or the ring did, since.
+        if known.handing != Handing::Running(errand) {
+            // What the member should keep has changed since, or it began anew.
             return;
         }
-        match outcome {
-            HandingOutcome::Complete => (known.handing, known.retry_at) = (Handing::Done(incarnation), None),
-            HandingOutcome::Failed => {
+        match (outcome, known.beat) {
+            (HandingOutcome::Complete, Some(beat)) => {
+                (known.handing, known.retry_at) = (Handing::Done(beat.incarnation), None);
+            }
+            _ => {
                 (known.handing, known.retry_at) = (Handing::Due, Some(now + RETRY_HANDING));
             }
         }

@@ -32,7 +32,7 @@ use tracing::{debug, info, warn};
 use crate::clock::Clock;
 use crate::peer::network::Network;
 use changes::Changes;
-use known::{Handing, Known};
+use known::Known;
 
 pub use changes::Waiter;
 pub use known::MemberKnown;
@@ -281,7 +281,7 @@ impl Membership {
     /// Members that are to be handed what they should keep and of whom nobody takes care yet; from now on they are
     /// among the receivers of new writes.
     #[must_use]
-    pub fn begin_handing(&self) -> Vec<(MemberAddress, Incarnation)> {
+    pub fn begin_handing(&self) -> Vec<Errand> {
         let now = self.clock.now();
         let mut begun = Vec::new();
         if self.known.lock().to_hand(now).next().is_none() {
@@ -289,21 +289,21 @@ impl Membership {
         }
         self.change(now, |known| {
             let due: Vec<_> = known.to_hand(now).collect();
-            for (member, incarnation) in due {
-                known.members[member.as_usize()].handing = Handing::Running(incarnation);
-                begun.push((known.rings.current().address(member).clone(), incarnation));
+            for member in due {
+                let number = known.begin_handing(member);
+                begun.push(Errand { member: known.rings.current().address(member).clone(), number });
             }
             None
         });
         begun
     }
 
-    /// `member` has everything that it should keep, or could not be given it.
-    pub fn end_handing(&self, member: &MemberAddress, incarnation: Incarnation, outcome: HandingOutcome) {
+    /// The member of `errand` has everything that it should keep, or could not be given it.
+    pub fn end_handing(&self, errand: &Errand, outcome: HandingOutcome) {
         let now = self.clock.now();
         self.change(now, |known| {
-            let member = known.index_of(member)?;
-            known.end_handing(member, incarnation, outcome, now);
+            let member = known.index_of(&errand.member)?;
+            known.end_handing(member, errand.number, outcome, now);
             None
         });
     }
@@ -440,6 +440,15 @@ impl Membership {
             }
         }
     }
+}
+
+/// A member that is to be handed what it should keep, as that is when it begins: an errand that was overtaken by a change
+/// of it counts for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// Whom.
+    pub member: MemberAddress,
+    number: u64,
 }
 
 /// What became of handing a member what it should keep.
