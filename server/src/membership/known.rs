@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub(super) members: Vec<Member>,
     /// Whether there may be records here that belong elsewhere.
     pub(super) has_strays: bool,
+    /// How often there was reason to think so.
+    pub(super) strays: u64,
     /// Handovers begun so far.
     errands: u64,
     /// Raised whenever this node begins to doubt: an answer to an older question settles nothing.
@@ -101,6 +103,7 @@ impl Known {
             me,
             members: vec![Member::default(); members],
             has_strays: false,
+            strays: 0,
             errands: 0,
             doubts: 0,
         })
@@ -259,8 +262,13 @@ impl Known {
     /// What members should keep has changed.
     pub(super) fn hand_again(&mut self) {
         self.members.iter_mut().for_each(|member| member.handing = Handing::Due);
-        // With another ring other records belong elsewhere.
+        self.note_strays();
+    }
+
+    /// With other rings other records belong elsewhere.
+    fn note_strays(&mut self) {
         self.has_strays = true;
+        self.strays += 1;
     }
 
     pub(super) fn has_handed_all(&self) -> bool {
@@ -305,6 +313,7 @@ impl Known {
         let me = self.me;
         let counts = |member: MemberIndex| member != me && reached[member.as_usize()];
         if let Some(Step::Completed) = self.rings.step(counts) {
+            self.note_strays();
             let own = Ring::clone(self.rings.current());
             if let Ok(alone) = self.rings.aim(own) {
                 self.move_to(alone, now);

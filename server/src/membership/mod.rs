@@ -52,8 +52,6 @@ pub struct Membership {
     acting_until: AtomicU64,
     /// When this node last found itself running.
     ticked_at: AtomicU64,
-    /// Counts records that were stored here and may belong elsewhere.
-    strays: AtomicU64,
     /// Raised by every change of what is known.
     changes: Changes,
     /// Something is to be said to others.
@@ -86,7 +84,6 @@ impl Membership {
             own_label: Bytes::from(address.to_string()),
             acting_until: AtomicU64::new(0),
             ticked_at: AtomicU64::new(now.as_millis()),
-            strays: AtomicU64::new(0),
             changes: Changes::default(),
             announce: Notify::new(),
             probe: Notify::new(),
@@ -251,29 +248,30 @@ impl Membership {
 
     /// A record was stored here that belongs elsewhere.
     pub fn note_stray(&self) {
-        self.strays.fetch_add(1, Ordering::AcqRel);
-        if !self.known.lock().has_strays {
-            self.set_strays(true);
+        let is_news = {
+            let mut known = self.known.lock();
+            known.strays += 1;
+            !known.has_strays
+        };
+        if is_news {
+            self.change(self.clock.now(), |known| {
+                known.has_strays = true;
+                None
+            });
         }
     }
 
-    /// How many such records were stored, if there may still be any.
+    /// How often that may have happened, if there may still be any.
     #[must_use]
     pub fn strays(&self) -> Option<u64> {
-        let count = self.strays.load(Ordering::Acquire);
-        self.known.lock().has_strays.then_some(count)
+        let known = self.known.lock();
+        known.has_strays.then_some(known.strays)
     }
 
-    /// There is none left of the first `count`.
+    /// There is none left, unless it has happened again since it was `count` times.
     pub fn no_strays_of(&self, count: u64) {
-        if self.strays.load(Ordering::Acquire) == count {
-            self.set_strays(false);
-        }
-    }
-
-    fn set_strays(&self, has_strays: bool) {
         self.change(self.clock.now(), |known| {
-            known.has_strays = has_strays;
+            known.has_strays = known.strays != count;
             None
         });
     }
