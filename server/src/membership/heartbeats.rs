@@ -158,7 +158,13 @@ impl Membership {
                 });
                 Err("it does not count this node among its members yet: reload its configuration".to_owned())
             }
-            Err(PeerError::NotSent(why) | PeerError::Lost(why)) => Err(why),
+            Err(PeerError::NotSent(why) | PeerError::Lost(why)) => {
+                let mut known = self.known.lock();
+                if let Some(member) = known.index_of(member) {
+                    known.members[member.as_usize()].ignores_us = false;
+                }
+                Err(why)
+            }
         }
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Known {
     pub(super) strays: u64,
     /// Handovers begun so far.
     errands: u64,
+    /// What is to be aimed at when the present change is complete.
+    pub(super) next: Option<Ring>,
     /// Raised whenever this node begins to doubt: an answer to an older question settles nothing.
     pub(super) doubts: u64,
 }
@@ -105,6 +107,7 @@ impl Known {
             has_strays: false,
             strays: 0,
             errands: 0,
+            next: None,
             doubts: 0,
         })
     }
@@ -156,7 +159,11 @@ impl Known {
     ) -> Option<Transition> {
         let member = &mut self.members[from.as_usize()];
         let began_anew = member.beat.is_some_and(|before| before.incarnation != beat.incarnation);
-        if began_anew {
+        let goes_elsewhere = member
+            .beat
+            .is_some_and(|before| before.target != beat.target && before.target != Some(beat.ring));
+        if began_anew || goes_elsewhere {
+            // What it was handed before, it may have dropped for not being a home member.
             member.handing = Handing::Due;
         }
         member.beat = Some(*beat);
@@ -164,8 +171,10 @@ impl Known {
         member.ignores_us = false;
         self.tenure.heard(from, beat, now);
         // Who has just begun goes by a member list that nobody may have heard of yet.
-        if beat.state != MemberState::Starting {
-            self.rings.heard(from, beat);
+        match beat.state {
+            MemberState::Starting => {}
+            MemberState::Syncing | MemberState::Ready => self.rings.heard(from, beat),
+            MemberState::Draining => self.rings.lost(from),
         }
         self.health.contacted(from, now);
         let must_not_be_asked = matches!(beat.state, MemberState::Syncing | MemberState::Draining);
@@ -194,6 +203,7 @@ impl Known {
         known.reachable = false;
         known.handing = Handing::Due;
         known.told = None;
+        self.rings.lost(member);
         self.tenure.lost(member, now);
     }
 
@@ -298,26 +308,33 @@ impl Known {
 
     /// Draws the conclusions that reach from one state machine to another.
     pub(super) fn settle(&mut self, now: Timestamp) {
-        if let Some(target) = self.rings.target().map(|ring| ring.id())
-            && self.has_handed_all()
-        {
-            self.rings.prepare(target);
-        }
-        let reached: Vec<bool> = self
-            .members
-            .iter()
-            .map(|member| {
-                member.reachable && member.beat.is_some_and(|beat| beat.state != MemberState::Draining)
-            })
-            .collect();
         let me = self.me;
-        let counts = |member: MemberIndex| member != me && reached[member.as_usize()];
+        let belongs = self.rings.target().unwrap_or(self.rings.current()).has(me);
+        let counts = |known: &Member| {
+            let leaves = known.beat.is_some_and(|beat| beat.state == MemberState::Draining);
+            // Who does not know this node for a member yet has to be told of the change first.
+            known.ignores_us && belongs || known.reachable && !leaves
+        };
+        let counts: Vec<bool> = self.members.iter().map(counts).collect();
+        let counts = |member: MemberIndex| member != me && counts[member.as_usize()];
+        let is_served = |member: MemberIndex| {
+            let is_handed = matches!(self.members[member.as_usize()].handing, Handing::Done(_));
+            is_handed && self.health.standing(member) == Standing::Online
+        };
+        let asked_all = self.health.knows_all();
+        self.rings.prepare(|member| member != me && (counts(member) || !asked_all), is_served);
         if let Some(Step::Completed) = self.rings.step(counts) {
             self.note_strays();
-            let own = Ring::clone(self.rings.current());
-            if let Ok(alone) = self.rings.aim(own) {
-                self.move_to(alone, now);
+            if let Some(aimed) = self.next.take().and_then(|next| self.rings.aim(next).ok()) {
+                self.move_to(aimed, now);
+                self.hand_again();
             }
+        }
+        let is_gone = |member: MemberIndex| member != me && !self.members[member.as_usize()].reachable;
+        let left_over = self.rings.left_over();
+        if !left_over.is_empty() && left_over.into_iter().all(is_gone) {
+            let tidied = self.rings.tidied();
+            self.move_to(tidied, now);
         }
     }
 
