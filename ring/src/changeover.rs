@@ -85,11 +85,7 @@ impl Changeover {
 
     /// Whether everything this node holds is where the target wants it, as far as it knows by now. `counts` tells which
     /// other members are reached, `is_served` which of them have all that this node should send them, and get requests.
-    pub fn prepare(
-        &mut self,
-        counts: impl Fn(MemberIndex) -> bool,
-        is_served: impl Fn(MemberIndex) -> bool,
-    ) {
+    pub fn prepare(&mut self, counts: impl Fn(MemberIndex) -> bool, is_served: impl Fn(MemberIndex) -> bool) {
         let Some(id) = self.target().map(|ring| ring.id()) else { return };
         let goes_there =
             |seen: &Option<Seen>| seen.is_some_and(|seen| seen.ring == id || seen.target == Some(id));

@@ -46,7 +46,7 @@ fn a_target_is_adopted_once_everybody_is_prepared_for_it() {
     changeover.heard(two, &beat(&old, Some(&new), true));
     changeover.heard(three, &beat(&old, Some(&new), true));
     assert_eq!(changeover.step(&counts), None, "it is not prepared itself");
-    changeover.prepare(new.id());
+    changeover.prepare(&counts, |_| true);
     changeover.heard(two, &beat(&old, None, false));
     assert_eq!(changeover.step(&counts), None, "one does not know the target");
     assert_eq!(changeover.waiting_for(&counts), [two]);
@@ -81,8 +81,8 @@ fn the_old_ring_is_forgotten_when_everybody_uses_the_new_one() {
 
 #[test]
 fn a_member_that_is_not_reached_keeps_nobody_waiting() {
-    let (mut changeover, _, new) = growing();
-    changeover.prepare(new.id());
+    let (mut changeover, _, _) = growing();
+    changeover.prepare(|_| false, |_| false);
     assert_eq!(changeover.step(|_| false), Some(Step::Adopted));
     assert_eq!(changeover.step(|_| false), Some(Step::Completed));
 }
@@ -102,4 +102,68 @@ fn a_node_that_starts_takes_the_ring_of_those_that_are_there() {
     assert_eq!(changeover.current().id(), old.id());
     assert_eq!(changeover.target().unwrap().id(), new.id());
     assert_eq!(changeover.current().roster().len(), 3);
+}
+
+#[test]
+fn a_node_is_prepared_while_all_whom_it_reaches_have_the_target_and_are_served() {
+    let (mut changeover, old, new) = growing();
+    let (two, three) = (index(&changeover, 2), index(&changeover, 3));
+    let counts = others(&changeover);
+    changeover.heard(two, &beat(&old, None, false));
+    changeover.heard(three, &beat(&old, Some(&new), false));
+    changeover.prepare(&counts, |_| true);
+    assert!(!changeover.is_prepared(), "one may drop what it is sent, for it has no target");
+    changeover.heard(two, &beat(&old, Some(&new), false));
+    changeover.prepare(&counts, |member| member != three);
+    assert!(!changeover.is_prepared(), "one has not all that it should be sent");
+    changeover.prepare(&counts, |_| true);
+    assert!(changeover.is_prepared());
+    changeover.prepare(&counts, |member| member != three);
+    assert!(!changeover.is_prepared(), "one began anew");
+}
+
+/// Member 1, while 1, 2 and 3 have become 1 and 2: it and 2 use the new ring.
+fn shrunk() -> (Changeover, Ring, Ring) {
+    let (old, new) = (ring(&[1, 2, 3]), ring(&[1, 2]));
+    let mut changeover = Changeover::new(old.clone()).aim(new.clone()).unwrap();
+    changeover.heard(index(&changeover, 2), &beat(&new, None, false));
+    assert_eq!(changeover.step(others(&changeover)), Some(Step::Adopted));
+    (changeover, old, new)
+}
+
+#[test]
+fn the_old_ring_is_kept_while_a_removed_member_goes_by_it() {
+    let (mut changeover, old, new) = shrunk();
+    let three = index(&changeover, 3);
+    let counts = others(&changeover);
+    changeover.heard(three, &beat(&old, Some(&new), true));
+    assert_eq!(changeover.step(&counts), None);
+    changeover.heard(three, &beat(&new, None, false));
+    assert_eq!(changeover.step(&counts), Some(Step::Completed));
+}
+
+#[test]
+fn a_removed_member_is_known_until_it_is_tidied_away_through_further_changes() {
+    let (mut changeover, _, new) = shrunk();
+    let three = index(&changeover, 3);
+    assert!(changeover.left_over().is_empty(), "the old ring has it");
+    changeover.heard(three, &beat(&new, None, false));
+    assert_eq!(changeover.step(others(&changeover)), Some(Step::Completed));
+    assert_eq!(changeover.left_over(), [three]);
+    let next = changeover.aim(ring(&[1, 2, 4])).unwrap();
+    assert_eq!(next.current().roster().len(), 4);
+    let tidied = changeover.tidied();
+    assert_eq!(tidied.current().roster().len(), 2);
+    assert!(tidied.left_over().is_empty());
+}
+
+#[test]
+fn what_a_lost_member_used_before_is_no_reason_to_adopt_it() {
+    let (old, new) = (ring(&[1, 2]), ring(&[1, 2, 3]));
+    let mut changeover = Changeover::new(old);
+    let two = index(&changeover, 2);
+    changeover.heard(two, &beat(&new, None, false));
+    changeover.lost(two);
+    let mut changeover = changeover.aim(new).unwrap();
+    assert_eq!(changeover.step(others(&changeover)), None);
 }

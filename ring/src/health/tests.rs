@@ -433,3 +433,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_member_that_a_change_brings_is_offline_until_it_is_ready() {
+    let same = |index: MemberIndex| (index.as_usize() < 2).then_some(index);
+    let mut health = health(2).on(3, member(ME), at(0), same);
+    assert!(health.is_online(member(1)));
+    assert!(!health.is_online(member(2)));
+    assert!(!health.knows_all());
+    let probes = health.due(at(0));
+    let probe = *probes.iter().find(|probe| probe.member == member(2)).unwrap();
+    assert_eq!(health.answered(probe, Readiness::Ready, at(1)), Some(Transition::CameOnline(member(2))));
+}

@@ -1,1 +1,167 @@
+//! What follows from what is heard, while the member list changes: `Known` without its lock and its network.
 
+use ringhold_config::Config;
+use ringhold_ring::{
+    Heartbeat, Incarnation, MemberAddress, MemberIndex, MemberState, Placement, Probe, Ring, RingId,
+    Standing, Timestamp,
+};
+
+use super::HandingOutcome;
+use super::known::{Handing, Known};
+
+const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+fn address(port: u16) -> MemberAddress {
+    format!("10.0.0.1:{port}").parse().unwrap()
+}
+
+fn ring(ports: &[u16]) -> Ring {
+    Ring::new(ports.iter().map(|port| address(*port)), Placement::Modulo, 1).unwrap()
+}
+
+/// Member 1 of the ring of `ports`.
+fn member_one(ports: &[u16]) -> Known {
+    let settings = Config::alone(address(1)).cluster;
+    Known::new(ring(ports), &address(1), Incarnation::new(1), &settings, NOW).unwrap()
+}
+
+fn beat(ring: RingId, target: Option<RingId>, prepared: bool) -> Heartbeat {
+    Heartbeat {
+        incarnation: Incarnation::new(2),
+        state: MemberState::Ready,
+        acts: true,
+        ring,
+        target,
+        prepared,
+        knows: Some(Incarnation::new(1)),
+        sees: Standing::Online,
+        damages: 0,
+        has_strays: false,
+        handed: true,
+    }
+}
+
+impl Known {
+    fn index(&self, port: u16) -> MemberIndex {
+        self.index_of(&address(port)).unwrap()
+    }
+
+    /// Member `port` says `beat`, as an answer to a probe if one is due.
+    fn hears(&mut self, port: u16, beat: &Heartbeat) {
+        let member = self.index(port);
+        let _ = self.heard(member, beat, NOW);
+        let probes = self.health.due(NOW).into_iter();
+        for probe in probes.filter(|probe: &Probe| probe.member == member) {
+            let _ = self.answered(probe, NOW);
+        }
+        self.settle(NOW);
+    }
+
+    fn hands_all(&mut self) {
+        for member in self.to_hand(NOW).collect::<Vec<_>>() {
+            let errand = self.begin_handing(member);
+            self.end_handing(member, errand, HandingOutcome::Complete, NOW);
+        }
+        self.settle(NOW);
+    }
+
+    fn aims(&mut self, target: &Ring) {
+        let rings = self.rings.aim(target.clone()).unwrap();
+        self.move_to(rings, NOW);
+        self.hand_again();
+        self.settle(NOW);
+    }
+
+    fn handing_of(&self, port: u16) -> Handing {
+        self.members[self.index(port).as_usize()].handing
+    }
+}
+
+#[test]
+fn a_handover_that_was_overtaken_by_a_change_counts_for_nothing() {
+    let mut known = member_one(&[1, 2]);
+    let old = known.rings.current().id();
+    known.hears(2, &beat(old, None, false));
+    let two = known.index(2);
+    let before = known.begin_handing(two);
+    known.hand_again();
+    let after = known.begin_handing(two);
+    known.end_handing(two, before, HandingOutcome::Complete, NOW);
+    assert_eq!(known.handing_of(2), Handing::Running(after));
+    known.end_handing(two, after, HandingOutcome::Complete, NOW);
+    assert_eq!(known.handing_of(2), Handing::Done(Incarnation::new(2)));
+}
+
+#[test]
+fn a_member_that_takes_the_target_is_handed_everything_once_more_before_this_one_is_prepared() {
+    let mut known = member_one(&[1, 2]);
+    let (old, new) = (known.rings.current().id(), ring(&[1, 2, 3]));
+    known.hears(2, &beat(old, None, false));
+    known.hands_all();
+    known.aims(&new);
+    known.hears(3, &beat(old, Some(new.id()), true));
+    known.hands_all();
+    known.hears(3, &beat(old, Some(new.id()), true));
+    assert!(!known.rings.is_prepared(), "member 2 has no target yet");
+    known.hears(2, &beat(old, Some(new.id()), false));
+    assert_eq!(known.handing_of(2), Handing::Due);
+    assert!(!known.rings.is_prepared());
+    known.hands_all();
+    assert!(known.rings.is_prepared());
+    assert_eq!(known.rings.current().id(), old, "member 2 is not prepared");
+    known.hears(2, &beat(old, Some(new.id()), true));
+    assert_eq!(known.rings.current().id(), new.id());
+}
+
+#[test]
+fn a_member_that_does_not_count_this_one_yet_keeps_it_from_changing() {
+    let mut known = member_one(&[1, 3]);
+    let (old, new) = (known.rings.current().id(), ring(&[1, 2, 3]));
+    known.aims(&new);
+    let two = known.index(2);
+    known.members[two.as_usize()].ignores_us = true;
+    known.lose(two, NOW);
+    let _ = known.health.failed(two, NOW);
+    known.hears(3, &beat(old, Some(new.id()), true));
+    known.hands_all();
+    assert!(!known.rings.is_prepared());
+    known.members[two.as_usize()].ignores_us = false;
+    known.settle(NOW);
+    assert_eq!(known.rings.current().id(), new.id(), "it is not there at all: nobody waits for it");
+}
+
+#[test]
+fn when_a_change_is_complete_strays_are_looked_for_and_the_next_change_begins() {
+    let mut known = member_one(&[1, 2]);
+    let (old, new) = (known.rings.current().id(), ring(&[1, 2, 3]));
+    known.hears(2, &beat(old, None, false));
+    known.aims(&new);
+    known.hears(2, &beat(new.id(), None, false));
+    assert_eq!(known.rings.current().id(), new.id());
+    known.next = Some(ring(&[1, 2, 4]));
+    known.has_strays = false;
+    let strays = known.strays;
+    known.hears(3, &beat(old, Some(new.id()), true));
+    assert!(known.rings.target().is_none(), "member 3 does not use the new ring yet");
+    known.hears(3, &beat(new.id(), None, false));
+    assert!(known.has_strays);
+    assert!(known.strays > strays);
+    assert_eq!(known.rings.target().unwrap().id(), ring(&[1, 2, 4]).id());
+}
+
+#[test]
+fn a_removed_member_is_known_until_it_is_gone() {
+    let mut known = member_one(&[1, 2, 3]);
+    let (old, new) = (known.rings.current().id(), ring(&[1, 2]));
+    known.hears(2, &beat(old, None, false));
+    known.hears(3, &beat(old, None, false));
+    known.aims(&new);
+    known.hears(2, &beat(new.id(), None, false));
+    known.hears(3, &beat(new.id(), None, false));
+    assert!(known.rings.other().is_none());
+    assert!(known.index_of(&address(3)).is_some());
+    let three = known.index(3);
+    known.lose(three, NOW);
+    known.settle(NOW);
+    assert!(known.index_of(&address(3)).is_none());
+}
