@@ -21,7 +21,7 @@ fn ring(ports: &[u16]) -> Ring {
 
 /// Member 1 of the ring of `ports`.
 fn member_one(ports: &[u16]) -> Known {
-    let settings = Config::alone(address(1)).cluster;
+    let settings = Config::alone("10.0.0.1:1".parse().unwrap()).cluster;
     Known::new(ring(ports), &address(1), Incarnation::new(1), &settings, NOW).unwrap()
 }
 
