@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use ringhold_ring::{Key, Ttl};
-use ringhold_server::embedded::{ObjectError, Write};
-use ringhold_server::object::{Conditions, ContentType, Refusal};
+use ringhold_server::embedded::{ObjectError, Removal, Write};
+use ringhold_server::object::{ContentType, Refusal};
 use ringhold_server::patch::PatchKind;
 use ringhold_server::{Config, Node, StartError};
 
@@ -66,7 +66,7 @@ async fn what_one_member_stores_every_member_reads_and_patches() {
         assert!(read.expires_at.is_some());
         let patched = patcher.patch(&key, PatchKind::Append, "!", Write::default()).await.unwrap();
         assert_eq!(patched.value, format!("value {number}!"));
-        reader.delete(&key, Conditions::default()).await.unwrap();
+        reader.delete(&key, Removal::default()).await.unwrap();
         assert_eq!(writer.get(&key).await.unwrap(), None);
     }
     for node in nodes {
@@ -85,6 +85,26 @@ async fn conditions_hold_wherever_the_key_lives() {
         nodes[2].objects().put(&key, "mine again", Write::if_at(version)).await.unwrap();
         let late = nodes[1].objects().put(&key, "late", Write::if_at(version)).await;
         assert_eq!(late, Err(ObjectError::Refused(Refusal::PreconditionFailed)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_comes_again_under_its_name_leaves_what_was_stored_in_between() {
+    let nodes = ring(6).await;
+    let [first, second, third] = [0, 1, 2].map(|member| nodes[member].objects());
+    for number in 0..6 {
+        let key = format!("job {number}");
+        let named = || Removal::default().idempotency_key(b"done");
+        let version = first.put(&key, "old", Write::default()).await.unwrap();
+        second.delete(&key, named()).await.unwrap();
+        assert_eq!(third.get(&key).await.unwrap(), None);
+        let late = third.delete(&key, Removal::if_at(version)).await;
+        assert_eq!(late, Err(ObjectError::Refused(Refusal::PreconditionFailed)));
+        first.put(&key, "new", Write::default()).await.unwrap();
+        third.delete(&key, named()).await.unwrap();
+        assert_eq!(second.get(&key).await.unwrap().unwrap().value, "new");
+        third.delete(&key, Removal::default()).await.unwrap();
+        assert_eq!(second.get(&key).await.unwrap(), None);
     }
 }
 
