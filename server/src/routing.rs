@@ -390,7 +390,7 @@ impl Handler for Objects {
         match ask {
             Ask::Heartbeat(beat) => membership.answer(from, &beat).map_or(Told::Busy, Told::Heartbeat),
             Ask::Copy(copy) => Told::Copied(owner.keep(from, copy).await),
-            Ask::Record(key) => Told::Record(owner.store().record(&key)),
+            Ask::Record(key) => Told::Record(owner.store().record(&key), owner.repeats().of(key.digest())),
             Ask::Offer(offers) => Told::Wanted(owner.wants(&offers)),
             Ask::Sums { bits } => {
                 let view = Arc::clone(&membership.view());

@@ -97,11 +97,15 @@ impl Copies {
         Placed::Held(held)
     }
 
-    /// The record that `member` has under `key`.
-    pub(super) async fn fetch(&self, key: &Key<'_>, member: &MemberAddress) -> Option<Record> {
+    /// The record that `member` has under `key`, and the latest operations that it knows of there.
+    pub(super) async fn fetch(
+        &self,
+        key: &Key<'_>,
+        member: &MemberAddress,
+    ) -> Option<(Record, Vec<(OperationId, Version)>)> {
         let ask = Ask::Record(key.clone().into_owned());
         match self.network.ask(member, ask, self.peer_timeout / 4).await {
-            Ok(Told::Record(record)) => record,
+            Ok(Told::Record(record, ids)) => Some((record?, ids)),
             _ => None,
         }
     }

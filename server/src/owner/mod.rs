@@ -277,8 +277,10 @@ impl Owner {
 
     /// Takes over the newer record that `member` has; whoever starts over sees it.
     async fn fetch(&self, key: &Key<'_>, member: &MemberAddress) {
-        let Some(record) = self.copies.fetch(key, member).await else { return };
-        let _ = self.versions.observe(record.version(), self.clock.now());
+        let Some((record, ids)) = self.copies.fetch(key, member).await else { return };
+        let now = self.clock.now();
+        let _ = self.versions.observe(record.version(), now);
+        self.repeats.merge(key.digest(), &ids, now);
         let _ = self.store.apply(key, record, Room::Evict);
     }
 

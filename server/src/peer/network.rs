@@ -66,7 +66,7 @@ pub struct CopyOf {
 }
 
 /// The most operations that travel with a copy.
-pub const MAX_IDS: usize = 8;
+pub const MAX_IDS: usize = 32;
 
 /// What a member did with a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +115,8 @@ pub enum Told {
     Heartbeat(Heartbeat),
     /// To [`Ask::Copy`].
     Copied(Copied),
-    /// To [`Ask::Record`].
-    Record(Option<Record>),
+    /// To [`Ask::Record`]: what is there, and the latest operations of the key, at most [`MAX_IDS`].
+    Record(Option<Record>, Vec<(OperationId, Version)>),
     /// To [`Ask::Offer`]: for each key, in order, whether it is wanted.
     Wanted(Vec<bool>),
     /// To [`Ask::Sums`]: 2^`bits` times eight bytes, big-endian, in the order of the parts.

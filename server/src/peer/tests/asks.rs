@@ -101,10 +101,10 @@ async fn records_of_every_size_are_told() {
     for size in [0, 1, (16 << 10) + 1, 4 << 20] {
         let sent = copy("k", vec![size as u8; size]);
         assert_eq!(ask(&peers, &node, Ask::Copy(sent.clone())).await, KEPT);
-        let told = Ok(Told::Record(Some(sent.record)));
+        let told = Ok(Told::Record(Some(sent.record), Vec::new()));
         assert_eq!(ask(&peers, &node, there.clone()).await, told, "{size} bytes");
     }
-    assert_eq!(ask(&peers, &node, nothing).await, Ok(Told::Record(None)));
+    assert_eq!(ask(&peers, &node, nothing).await, Ok(Told::Record(None, Vec::new())));
 }
 
 fn long_key(number: usize) -> String {

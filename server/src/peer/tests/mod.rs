@@ -189,7 +189,8 @@ impl Handler for Memory {
             }
             Ask::Sums { bits } => Told::Sums(vec![7; 8 << self.bits.lock().unwrap_or(bits)].into()),
             Ask::Record(key) => {
-                Told::Record(self.objects.lock().get(key.as_str()).cloned().map(Record::Object))
+                let object = self.objects.lock().get(key.as_str()).cloned();
+                Told::Record(object.map(Record::Object), Vec::new())
             }
             Ask::Ring(id) if id == RingId::from_u64(7) => Told::Ring(wide_ring()),
             Ask::Ring(_) => Told::Busy,

@@ -62,7 +62,7 @@ fn every_answer_to_what_is_asked_is_on_the_page() {
         (Told::Copied(Copied::NotOwner), "to a copy: the receiver acts as owner"),
         (Told::Copied(Copied::Full), "to a copy: there is no room"),
         (Told::Copied(Copied::Skewed), "to a copy: its version is further ahead"),
-        (Told::Record(None), "to record: there is none"),
+        (Told::Record(None, Vec::new()), "to record: there is none"),
         (Told::Record(Some(Record::Object(object))), "to record: an object"),
         (Told::Record(Some(Record::Tombstone { version, expires_at })), "to record: a tombstone"),
         (Told::Wanted(vec![true]), "to an offer"),
