@@ -25,6 +25,7 @@ use crate::peer::PeerError;
 use crate::peer::network::{Ask, Executed, Handler, MAX_HOPS, Network, Passage, Told};
 use crate::sweep;
 pub use counts::Counts;
+use counts::Passed;
 
 /// What is left for the next in the preference list when the first member took all of `cluster.peer_timeout`.
 pub const GRACE: Duration = Duration::from_millis(150);
@@ -190,7 +191,7 @@ impl Objects {
             Executed::Done(result) => result,
             Executed::NotOwner => Err(nobody()),
         };
-        self.0.counts.operation(arrival.route);
+        self.0.counts.operation(arrival.route, &result);
         Answer { result, member: arrival.member, route: arrival.route }
     }
 
@@ -304,6 +305,11 @@ impl Objects {
             instead_of: is_down.then(|| parts.membership.term()),
             ..journey.passage
         };
+        parts.counts.pass(match (is_down, journey.from) {
+            (true, _) => Passed::Down,
+            (false, Some(_)) => Passed::Up,
+            (false, None) => Passed::Forward,
+        });
         let began = Instant::now();
         let sent = parts.network.execute(to, journey.key, journey.operation, passage, timeout).await;
         parts.counts.forward(&sent, began.elapsed());
@@ -336,7 +342,7 @@ impl Objects {
     }
 
     fn here(&self, result: Result<Outcome, Refusal>, route: Route) -> Answer {
-        self.0.counts.operation(route);
+        self.0.counts.operation(route, &result);
         Answer { result, member: self.0.membership.own_label(), route }
     }
 }

@@ -30,6 +30,7 @@ use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::peer::network::Network;
+use crate::telemetry::metrics::Counter;
 use known::{Handing, Known};
 
 pub use known::MemberKnown;
@@ -51,6 +52,8 @@ pub struct Membership {
     ticked_at: AtomicU64,
     /// Counts records that were stored here and may belong elsewhere.
     strays: AtomicU64,
+    /// Incarnations that followed the one of the start.
+    begun: Counter,
     /// Raised by every change of what is known.
     changes: watch::Sender<u64>,
     /// Something is to be said to others.
@@ -84,6 +87,7 @@ impl Membership {
             acting_until: AtomicU64::new(0),
             ticked_at: AtomicU64::new(now.as_millis()),
             strays: AtomicU64::new(0),
+            begun: Counter::default(),
             changes: watch::Sender::new(0),
             announce: Notify::new(),
             probe: Notify::new(),
@@ -127,6 +131,12 @@ impl Membership {
     #[must_use]
     pub fn incarnation(&self) -> Incarnation {
         self.known.lock().tenure.incarnation()
+    }
+
+    /// How often it has begun another one since.
+    #[must_use]
+    pub fn incarnations_begun(&self) -> u64 {
+        self.begun.get()
     }
 
     /// What this node may do with requests for keys that it stands first for.
@@ -379,6 +389,7 @@ impl Membership {
         let after = known.summary();
         if before != after {
             log_changes(&before, &after);
+            self.begun.add(u64::from(before.incarnation != after.incarnation));
         }
         if !Arc::ptr_eq(&ring, known.rings.current()) {
             let members: Vec<_> =
