@@ -5,6 +5,7 @@
 //! - [`Metrics`]: what a member tells Prometheus.
 //! - [`RawConnection`]: bytes on a socket, for requests that no client library would send.
 //! - [`Workshop`]: certificates, keystores and secrets, made with the tools that people use; [`curl`].
+//! - [`Load`]: clients that ask without end, and what they complain of.
 //! - [`wait_until`]: the only way to wait: for a condition, with a deadline.
 //!
 //! A ring that is dropped kills its processes; when a test has failed, it prints their logs first.
@@ -18,6 +19,7 @@
 
 mod curl;
 mod http;
+mod load;
 mod loopback;
 mod member;
 mod metrics;
@@ -30,6 +32,7 @@ mod workshop;
 
 pub use curl::{Curled, curl, with_certificate};
 pub use http::{Answer, Request, client};
+pub use load::{Accepts, Caller, Counters, Load};
 pub use loopback::host as loopback_address;
 pub use member::{Location, Member};
 pub use metrics::Metrics;

@@ -5,7 +5,7 @@ mod metrics;
 use std::sync::Arc;
 
 use ringhold_config::Config;
-use ringhold_ring::{Key, MemberHealth, MemberState, Role, Timestamp};
+use ringhold_ring::{Key, Mandate, MemberHealth, MemberState, Role, Timestamp};
 
 use crate::core::Core;
 use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
@@ -67,6 +67,10 @@ impl Status {
 impl NodeStatus for Status {
     fn is_ready(&self) -> Result<(), String> {
         match self.own_state() {
+            // Whoever waits for this restarts the next member: then this one must stand in for it.
+            MemberState::Ready if self.core.membership().mandate() == Mandate::Passive => {
+                Err("others do not send this node its requests yet".to_owned())
+            }
             MemberState::Ready => Ok(()),
             state => Err(format!("this node is {}", state.name())),
         }

@@ -91,7 +91,7 @@ impl Sweep {
             tokio::select! {
                 biased;
                 Some(()) = handing.next(), if !handing.is_empty() => {}
-                _ = changes.changed() => {}
+                () = changes.changed() => {}
                 // One that failed is due again after a while, of which nobody is told.
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
