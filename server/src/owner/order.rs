@@ -35,14 +35,12 @@ impl Order {
         turn.guard = Some(queue.lock_owned().await);
         turn
     }
-}
 
-impl Order {
     /// The turn of a write to `key`, if nobody has it or waits for it.
     pub(super) fn try_turn(&self, key: &Key<'_>) -> Option<Turn<'_>> {
-        let digest = key.digest();
-        let queue = Arc::clone(&self.queues.entry(digest).or_default());
-        let mut turn = Turn { order: self, digest, guard: None };
+        let hash = self.hasher.hash_one(key.as_bytes());
+        let queue = Arc::clone(&self.queues.entry(hash).or_default());
+        let mut turn = Turn { order: self, hash, guard: None };
         turn.guard = Some(queue.try_lock_owned().ok()?);
         Some(turn)
     }
