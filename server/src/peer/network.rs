@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use ringhold_ring::{Heartbeat, Key, MemberAddress, Placement, RingId, Term, Version};
+use ringhold_ring::{Heartbeat, Incarnation, Key, MemberAddress, Placement, RingId, Term, Version};
 
 use super::PeerError;
 use crate::object::{Operation, OperationId, Outcome, Record, Refusal};
@@ -19,6 +19,9 @@ pub const MAX_HOPS: u8 = 4;
 pub struct Passage {
     /// How many members it has been through: 1 when it was forwarded by the one that its client asked.
     pub hops: u8,
+    /// The hearer's incarnation, as far as its sender knows: in another one it is not executed, for its sender has given
+    /// it up.
+    pub to: Option<Incarnation>,
     /// Its sender's ring.
     pub ring: RingId,
     /// Its sender is the owner but must not act, and asks the hearer to act in its place. The sender's term: by one

@@ -76,6 +76,7 @@ fn key(text: &str) -> Key<'static> {
 /// How an operation comes from the node that its client asked.
 fn forwarded() -> Passage {
     Passage {
+        to: None,
         hops: 1,
         ring: RingId::from_u64(7),
         instead_of: None,
