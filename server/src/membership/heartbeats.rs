@@ -18,6 +18,14 @@ const GATHER: Duration = Duration::from_millis(5);
 /// A member that another one asked about lives if it answers within this part of `cluster.peer_timeout`.
 const QUICK: u32 = 20;
 
+/// A question that brought no answer.
+#[derive(Debug)]
+struct Unanswered {
+    why: String,
+    /// The count of doubts when it was asked.
+    doubts: u64,
+}
+
 impl Membership {
     /// Probes members, tells them what changed and keeps the mandate from running out, for as long as it is polled.
     pub async fn run(self: &Arc<Self>) {
@@ -43,7 +51,7 @@ impl Membership {
         let timeout = (self.settings.peer_timeout / QUICK).max(Duration::from_millis(10));
         match self.exchange(member, timeout).await {
             Ok(()) => true,
-            Err(why) => {
+            Err(Unanswered { why, .. }) => {
                 self.damage(member, &why);
                 false
             }
@@ -93,7 +101,7 @@ impl Membership {
                     known.health.repeat(probe, now);
                     None
                 }
-                Err(why) => {
+                Err(Unanswered { why, .. }) => {
                     known.lose(member, now);
                     known.health.unanswered(probe, now).map(|transition| (transition, Why::Failed(why)))
                 }
@@ -120,12 +128,13 @@ impl Membership {
 
     /// A member that did not answer what it was told is out of reach for whoever waits for its answer; whether it is
     /// damaged, probes and requests find out.
-    async fn told(&self, member: &MemberAddress, failure: Option<String>) {
-        let Some(why) = failure else { return };
+    async fn told(&self, member: &MemberAddress, failure: Option<Unanswered>) {
+        let Some(Unanswered { why, doubts }) = failure else { return };
         debug!(%member, why, "not told");
         let now = self.clock.now();
         self.change(now, |known| {
-            let member = known.index_of(member)?;
+            // What was asked before this node was stopped failed because it was; the member is asked again.
+            let member = known.index_of(member).filter(|_| known.doubts == doubts)?;
             if !known.health.is_online(member) {
                 known.lose(member, now);
             } else {
@@ -136,13 +145,13 @@ impl Membership {
     }
 
     /// Tells `member` how this node is, and hears how it is.
-    async fn exchange(&self, member: &MemberAddress, timeout: Duration) -> Result<(), String> {
+    async fn exchange(&self, member: &MemberAddress, timeout: Duration) -> Result<(), Unanswered> {
         let (beat, doubts) = {
             let mut known = self.known.lock();
-            let Some(index) = known.index_of(member) else {
-                return Err("it is no longer a member".to_owned());
-            };
-            (known.tell(index), known.doubts)
+            let doubts = known.doubts;
+            let unknown = || Unanswered { why: "it is no longer a member".to_owned(), doubts };
+            let index = known.index_of(member).ok_or_else(unknown)?;
+            (known.tell(index), doubts)
         };
         match self.network.ask(member, Ask::Heartbeat(beat), timeout).await {
             Ok(Told::Heartbeat(beat)) => {
@@ -156,9 +165,11 @@ impl Membership {
                     known.members[member.as_usize()].ignores_us = true;
                     None
                 });
-                Err("it does not count this node among its members yet: reload its configuration".to_owned())
+                let why =
+                    "it does not count this node among its members yet: reload its configuration".to_owned();
+                Err(Unanswered { why, doubts })
             }
-            Err(PeerError::NotSent(why) | PeerError::Lost(why)) => Err(why),
+            Err(PeerError::NotSent(why) | PeerError::Lost(why)) => Err(Unanswered { why, doubts }),
         }
     }
 
