@@ -81,7 +81,6 @@ async fn with_three_copies_an_acknowledged_write_survives_that_two_members_are_k
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a stand-in without the object is preferred to a home member that has it and is not trusted yet"]
 async fn a_member_that_has_everything_again_makes_up_for_the_next_that_is_killed() {
     let _alone = ALONE.lock().await;
     // Others trust a member again only after it has rested.
@@ -102,7 +101,6 @@ async fn a_member_that_has_everything_again_makes_up_for_the_next_that_is_killed
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "who becomes stand-in is not handed what another stand-in keeps"]
 async fn without_copies_what_a_member_left_behind_is_found_whoever_comes_and_goes_meanwhile() {
     let _alone = ALONE.lock().await;
     let mut ring = Ring::builder(3).set("cluster.replicas", 1).start().await;
