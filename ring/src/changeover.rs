@@ -2,9 +2,10 @@
 //! old one. A state machine without clock or network.
 //!
 //! A node with a target keeps to its current ring, but copies every write to the home members of both and sends what
-//! it holds to those of the target: then it is prepared. Once everybody it reaches is prepared for the same target, or
-//! somebody uses it already, the target becomes the current ring; the old one stays beside it until everybody uses the
-//! new one. Invariant: whoever uses a new ring knows that every member it reaches has sent what it holds to where the
+//! it holds to those of the target. It is prepared when all whom it reaches have the same target (before that they may
+//! drop what it sends them), have all it should send them, and get requests from it. Once everybody it reaches is
+//! prepared, or somebody uses the target already, the target becomes the current ring; the old one stays beside it until
+//! everybody uses the new one. Members of the old ring only stay known until they are gone. Invariant: whoever uses a new ring knows that every member it reaches has sent what it holds to where the
 //! new ring wants it, and still copies what it writes there.
 
 use std::sync::Arc;
@@ -82,11 +83,42 @@ impl Changeover {
         matches!(self.beside, Beside::Target { prepared: true, .. })
     }
 
-    /// Everything this node holds is where the ring called `target` wants it.
-    pub fn prepare(&mut self, target: RingId) {
-        if let Beside::Target { ring, prepared } = &mut self.beside {
-            *prepared |= ring.id() == target;
+    /// Whether everything this node holds is where the target wants it, as far as it knows by now. `counts` tells which
+    /// other members are reached, `is_served` which of them have all that this node should send them, and get requests.
+    pub fn prepare(&mut self, counts: impl Fn(MemberIndex) -> bool, is_served: impl Fn(MemberIndex) -> bool) {
+        let Some(id) = self.target().map(|ring| ring.id()) else { return };
+        let goes_there =
+            |seen: &Option<Seen>| seen.is_some_and(|seen| seen.ring == id || seen.target == Some(id));
+        let unserved = |member| counts(member) && !is_served(member);
+        let all = self.all(&counts, goes_there) && !self.all_indices().any(unserved);
+        if let Beside::Target { prepared, .. } = &mut self.beside {
+            *prepared = all;
         }
+    }
+
+    /// A member cannot be reached: what it said last is no longer so when it comes back.
+    pub fn lost(&mut self, member: MemberIndex) {
+        self.peers[member.as_usize()] = None;
+    }
+
+    /// Members that are known and belong to neither ring any more.
+    #[must_use]
+    pub fn left_over(&self) -> Vec<MemberIndex> {
+        let is_nothing = matches!(self.beside, Beside::Nothing);
+        self.all_indices().filter(|member| is_nothing && !self.current.has(*member)).collect()
+    }
+
+    /// The same without members that belong to neither ring. Indices change.
+    #[must_use]
+    pub fn tidied(&self) -> Self {
+        match &self.beside {
+            Beside::Nothing => self.on(Ring::clone(&self.current).alone(), |_| Beside::Nothing),
+            Beside::Target { .. } | Beside::Previous(_) => self.clone(),
+        }
+    }
+
+    fn all_indices(&self) -> impl Iterator<Item = MemberIndex> + use<> {
+        (0..self.peers.len()).map(MemberIndex::new)
     }
 
     /// The same on its way to `target`, whatever it was on its way to before. Members' indices change: what is known
@@ -151,7 +183,7 @@ impl Changeover {
                 Some(Step::Adopted)
             }
             Beside::Previous(_) => {
-                if !self.all(|member| counts(member) && self.current.has(member), uses) {
+                if !self.all(counts, uses) {
                     return None;
                 }
                 self.beside = Beside::Nothing;

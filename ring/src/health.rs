@@ -115,6 +115,10 @@ impl Member {
     const fn new(now: Timestamp) -> Self {
         Self { standing: Standing::Online, probe_at: Some(now), attempt: 0, met: false, damages: 0 }
     }
+
+    const fn unmet(now: Timestamp) -> Self {
+        Self { standing: Standing::Offline { passes: 0, rests_until: now }, ..Self::new(now) }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,8 +136,8 @@ impl Health {
         Self { policy, me, members: vec![Member::new(now); members] }
     }
 
-    /// The same on another roster of `members`, where `from` tells where each of them was before. Probes under way come
-    /// back to nobody.
+    /// The same on another roster of `members`, where `from` tells where each of them was before. New ones are offline
+    /// until they have shown themselves; probes under way come back to nobody.
     #[must_use]
     pub fn on(
         &self,
@@ -143,7 +147,7 @@ impl Health {
         from: impl Fn(MemberIndex) -> Option<MemberIndex>,
     ) -> Self {
         let member = |at| match from(MemberIndex::new(at)) {
-            None => Member::new(now),
+            None => Member::unmet(now),
             Some(old) => {
                 let old = self.members[old.as_usize()];
                 // Another attempt: the index that a probe under way brings back is another member's.

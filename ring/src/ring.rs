@@ -129,12 +129,12 @@ impl Ring {
         Ok(Self { roster, members, seeds, placement, replicas, id })
     }
 
-    /// The same rings with one roster: an index of either means the same member in both.
+    /// The same rings with one roster, all of both: an index of either means the same member in both.
     ///
     /// # Errors
     /// [`RingError::TooManyMembers`] when together they have more than [`MAX_MEMBERS`].
     pub fn joined(self, other: Self) -> Result<(Self, Self), RingError> {
-        let mut roster: Vec<_> = self.addresses().chain(other.addresses()).cloned().collect();
+        let mut roster: Vec<_> = self.roster.iter().chain(other.roster.iter()).cloned().collect();
         roster.sort_unstable();
         roster.dedup();
         if roster.len() > MAX_MEMBERS {

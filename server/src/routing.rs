@@ -212,7 +212,9 @@ impl Objects {
                 None => self.plan(&view, &journey),
             };
             match plan {
-                Plan::Wait => drop(parts.membership.resolved().await),
+                Plan::Wait => {
+                    let _ = tokio::time::timeout_at(journey.deadline, parts.membership.resolved()).await;
+                }
                 Plan::Nobody => break,
                 Plan::Here(authority) => match self.carry_out(&journey, authority).await {
                     Execution::Done(result) => {
@@ -320,7 +322,7 @@ impl Objects {
             (false, Some(_)) => Passed::Up,
             (false, None) => Passed::Forward,
         });
-        let began = Instant::now();
+        let (began, stops) = (Instant::now(), parts.membership.stops());
         let sent = parts.network.execute(to, journey.key, journey.operation, passage, timeout).await;
         parts.counts.forward(&sent, began.elapsed());
         let failure = match sent {
@@ -329,8 +331,8 @@ impl Objects {
         };
         debug!(key = %journey.key, member = %to, %failure, "forward failed");
         // Who had only what others had left of the time, and used it up, may just be slower than that.
-        if timeout >= peer_timeout / 2 || journey.deadline > Instant::now() {
-            parts.membership.damage(to, &failure.to_string());
+        if timeout >= peer_timeout / 2 || began.elapsed() < timeout {
+            parts.membership.damage(to, &failure.to_string(), stops);
         }
         journey.passage.after_failure = true;
         journey.may_have_run |= matches!(failure, PeerError::Lost(_)) && !journey.operation.is_read();
@@ -408,14 +410,16 @@ impl Handler for Objects {
         parts.counts.for_member();
         parts.membership.saw_ring(from, passage.ring);
         // It may have lain here while this node was stopped, and its sender gone elsewhere with it.
-        let _ = parts.membership.resolved().await;
+        let deadline = Instant::now() + time_left;
+        if tokio::time::timeout_at(deadline, parts.membership.resolved()).await.is_err() {
+            return Executed::NotOwner;
+        }
         if passage.to.is_some_and(|to| to != parts.membership.incarnation()) {
             return Executed::NotOwner;
         }
         if let Some(refusal) = self.refuses(&parts.membership.view()) {
             return Executed::Done(Err(refusal));
         }
-        let deadline = Instant::now() + time_left;
         let digest = key.digest();
         let journey = Journey {
             key: &key,

@@ -127,6 +127,15 @@ impl<N: Node> Host<N> {
         life.runtime.block_on(life.run(self.index, &self.fabric, arrivals, end_ms));
     }
 
+    /// Whether a process runs here that clients may ask.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.life.as_ref().is_some_and(|life| {
+            let _inside = life.runtime.enter();
+            life.node.is_ready()
+        })
+    }
+
     /// All that its process holds.
     #[must_use]
     pub fn records(&self) -> Vec<(Key<'static>, Record)> {

@@ -67,6 +67,9 @@ pub trait Node: Send + Sync + Sized + 'static {
     /// Leaves the ring: returns when the process may end.
     fn leave(&self) -> impl Future<Output = ()> + Send;
 
+    /// Whether clients may ask it, as a load balancer would be told.
+    fn is_ready(&self) -> bool;
+
     /// Takes another configuration; only the members differ.
     ///
     /// # Errors

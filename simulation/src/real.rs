@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringhold_config::Config;
-use ringhold_ring::{Incarnation, Key};
+use ringhold_ring::{Incarnation, Key, MemberState};
 use ringhold_server::clock::Clock;
 use ringhold_server::core::{Core, EXPIRE_EVERY};
 use ringhold_server::object::{Answer, Delivery, Operation, Record};
@@ -54,6 +54,10 @@ impl Node for Real {
 
     async fn leave(&self) {
         self.0.leave(PATIENCE).await;
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.membership().own_state() == MemberState::Ready
     }
 
     fn reload(&self, setup: &Setup) -> Result<(), String> {

@@ -252,6 +252,10 @@ impl<const BUG: u8> Node for Toy<BUG> {
 
     async fn leave(&self) {}
 
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     fn reload(&self, _setup: &Setup) -> Result<(), String> {
         Err("a toy keeps its members".into())
     }

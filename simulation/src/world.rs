@@ -508,8 +508,12 @@ impl<'a, N: Node> World<'a, N> {
     fn send_anywhere(&mut self, client: usize, request: Request) {
         // Whoever is asked to leave says so, and gets no new clients; a node that was paused or has crashed does not.
         let open = |machine: &usize| self.leaving[*machine].is_none();
-        let careful = matches!(self.scenario.weather, Weather::Rolling | Weather::Changes);
-        let up = |machine: &usize| !careful || self.hosts[*machine].is_alive();
+        // A new member may be asked once it says that it is ready: before, it may not know anybody who knows it.
+        let up = |machine: &usize| match self.scenario.weather {
+            Weather::Rolling => self.hosts[*machine].is_alive(),
+            Weather::Changes => self.hosts[*machine].is_ready(),
+            _ => true,
+        };
         let open: Vec<_> =
             self.members.iter().copied().filter(|machine| open(machine) && up(machine)).collect();
         match self.random.pick(&open).copied() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use ringhold_ring::{Heartbeat, MemberAddress, MemberState, Probe, Timestamp};
+use ringhold_ring::{Heartbeat, Mandate, MemberAddress, MemberState, Probe, Timestamp};
 use tracing::debug;
 
 use super::{Membership, Why};
@@ -51,8 +51,8 @@ impl Membership {
         let timeout = (self.settings.peer_timeout / QUICK).max(Duration::from_millis(10));
         match self.exchange(member, timeout).await {
             Ok(()) => true,
-            Err(Unanswered { why, .. }) => {
-                self.damage(member, &why);
+            Err(Unanswered { why, doubts }) => {
+                self.damage(member, &why, doubts);
                 false
             }
         }
@@ -97,7 +97,7 @@ impl Membership {
                     let state = known.members[member.as_usize()].beat.map(|beat| beat.state)?;
                     known.answered(probe, now).map(|transition| (transition, Why::Said(state)))
                 }
-                Err(_) if was_stopped => {
+                Err(unanswered) if was_stopped || unanswered.doubts != known.doubts => {
                     known.health.repeat(probe, now);
                     None
                 }
@@ -135,6 +135,13 @@ impl Membership {
         self.change(now, |known| {
             // What was asked before this node was stopped failed because it was; the member is asked again.
             let member = known.index_of(member).filter(|_| known.doubts == doubts)?;
+            if known.tenure.mandate() == Mandate::Doubting
+                && now.since(known.doubts_since) < self.settings.peer_timeout * 2
+            {
+                // Doubt is to be settled by answers: it is asked again.
+                known.members[member.as_usize()].told = None;
+                return None;
+            }
             if !known.health.is_online(member) {
                 known.lose(member, now);
             } else {
@@ -169,7 +176,13 @@ impl Membership {
                     "it does not count this node among its members yet: reload its configuration".to_owned();
                 Err(Unanswered { why, doubts })
             }
-            Err(PeerError::NotSent(why) | PeerError::Lost(why)) => Err(Unanswered { why, doubts }),
+            Err(PeerError::NotSent(why) | PeerError::Lost(why)) => {
+                let mut known = self.known.lock();
+                if let Some(member) = known.index_of(member) {
+                    known.members[member.as_usize()].ignores_us = false;
+                }
+                Err(Unanswered { why, doubts })
+            }
         }
     }
 

@@ -23,8 +23,16 @@ pub(super) struct Known {
     pub(super) members: Vec<Member>,
     /// Whether there may be records here that belong elsewhere.
     pub(super) has_strays: bool,
+    /// How often there was reason to think so.
+    pub(super) strays: u64,
+    /// Handovers begun so far.
+    errands: u64,
+    /// What is to be aimed at when the present change is complete.
+    pub(super) next: Option<Ring>,
     /// Raised whenever this node begins to doubt: an answer to an older question settles nothing.
     pub(super) doubts: u64,
+    /// When it last began to.
+    pub(super) doubts_since: Timestamp,
 }
 
 /// What is known of one member.
@@ -41,7 +49,7 @@ pub(super) struct Member {
     /// The latest of its terms that was seen.
     term: Option<Term>,
     /// What it was last told.
-    told: Option<Heartbeat>,
+    pub(super) told: Option<Heartbeat>,
 }
 
 /// Whether a member, in one of its incarnations, was handed what it should keep.
@@ -49,7 +57,8 @@ pub(super) struct Member {
 pub(super) enum Handing {
     #[default]
     Due,
-    Running(Incarnation),
+    /// The errand with this number, none before it.
+    Running(u64),
     Done(Incarnation),
 }
 
@@ -98,7 +107,11 @@ impl Known {
             me,
             members: vec![Member::default(); members],
             has_strays: false,
+            strays: 0,
+            errands: 0,
+            next: None,
             doubts: 0,
+            doubts_since: now,
         })
     }
 
@@ -149,7 +162,11 @@ impl Known {
     ) -> Option<Transition> {
         let member = &mut self.members[from.as_usize()];
         let began_anew = member.beat.is_some_and(|before| before.incarnation != beat.incarnation);
-        if began_anew {
+        let goes_elsewhere = member
+            .beat
+            .is_some_and(|before| before.target != beat.target && before.target != Some(beat.ring));
+        if began_anew || goes_elsewhere {
+            // What it was handed before, it may have dropped for not being a home member.
             member.handing = Handing::Due;
         }
         member.beat = Some(*beat);
@@ -157,8 +174,10 @@ impl Known {
         member.ignores_us = false;
         self.tenure.heard(from, beat, now);
         // Who has just begun goes by a member list that nobody may have heard of yet.
-        if beat.state != MemberState::Starting {
-            self.rings.heard(from, beat);
+        match beat.state {
+            MemberState::Starting => {}
+            MemberState::Syncing | MemberState::Ready => self.rings.heard(from, beat),
+            MemberState::Draining => self.rings.lost(from),
         }
         self.health.contacted(from, now);
         let must_not_be_asked = matches!(beat.state, MemberState::Syncing | MemberState::Draining);
@@ -187,11 +206,13 @@ impl Known {
         known.reachable = false;
         known.handing = Handing::Due;
         known.told = None;
+        self.rings.lost(member);
         self.tenure.lost(member, now);
     }
 
     pub(super) fn stalled(&mut self, now: Timestamp) {
         self.doubts += 1;
+        self.doubts_since = now;
         self.tenure.stalled(now);
         // Everybody is asked.
         self.members.iter_mut().for_each(|member| member.told = None);
@@ -215,29 +236,38 @@ impl Known {
     }
 
     /// Members that can be reached and were not handed what they should keep.
-    pub(super) fn to_hand(&self, now: Timestamp) -> impl Iterator<Item = (MemberIndex, Incarnation)> {
+    pub(super) fn to_hand(&self, now: Timestamp) -> impl Iterator<Item = MemberIndex> {
         self.others().filter_map(move |(index, member)| {
-            let beat = member.beat.filter(|beat| beat.state != MemberState::Draining)?;
+            let takes = member.beat.is_some_and(|beat| beat.state != MemberState::Draining);
             let is_due = member.handing == Handing::Due && member.retry_at.is_none_or(|at| at <= now);
-            (member.reachable && is_due).then_some((index, beat.incarnation))
+            (member.reachable && takes && is_due).then_some(index)
         })
+    }
+
+    /// Takes care of a member that was not handed what it should keep; the number is that of the errand.
+    pub(super) fn begin_handing(&mut self, member: MemberIndex) -> u64 {
+        self.errands += 1;
+        self.members[member.as_usize()].handing = Handing::Running(self.errands);
+        self.errands
     }
 
     pub(super) fn end_handing(
         &mut self,
         member: MemberIndex,
-        incarnation: Incarnation,
+        errand: u64,
         outcome: HandingOutcome,
         now: Timestamp,
     ) {
         let known = &mut self.members[member.as_usize()];
-        if known.handing != Handing::Running(incarnation) {
-            // It began anew, or the ring did, since.
+        if known.handing != Handing::Running(errand) {
+            // What the member should keep has changed since, or it began anew.
             return;
         }
-        match outcome {
-            HandingOutcome::Complete => (known.handing, known.retry_at) = (Handing::Done(incarnation), None),
-            HandingOutcome::Failed => {
+        match (outcome, known.beat) {
+            (HandingOutcome::Complete, Some(beat)) => {
+                (known.handing, known.retry_at) = (Handing::Done(beat.incarnation), None);
+            }
+            _ => {
                 (known.handing, known.retry_at) = (Handing::Due, Some(now + RETRY_HANDING));
             }
         }
@@ -246,8 +276,13 @@ impl Known {
     /// What members should keep has changed.
     pub(super) fn hand_again(&mut self) {
         self.members.iter_mut().for_each(|member| member.handing = Handing::Due);
-        // With another ring other records belong elsewhere.
+        self.note_strays();
+    }
+
+    /// With other rings other records belong elsewhere.
+    fn note_strays(&mut self) {
         self.has_strays = true;
+        self.strays += 1;
     }
 
     pub(super) fn has_handed_all(&self) -> bool {
@@ -277,25 +312,33 @@ impl Known {
 
     /// Draws the conclusions that reach from one state machine to another.
     pub(super) fn settle(&mut self, now: Timestamp) {
-        if let Some(target) = self.rings.target().map(|ring| ring.id())
-            && self.has_handed_all()
-        {
-            self.rings.prepare(target);
-        }
-        let reached: Vec<bool> = self
-            .members
-            .iter()
-            .map(|member| {
-                member.reachable && member.beat.is_some_and(|beat| beat.state != MemberState::Draining)
-            })
-            .collect();
         let me = self.me;
-        let counts = |member: MemberIndex| member != me && reached[member.as_usize()];
+        let belongs = self.rings.target().unwrap_or(self.rings.current()).has(me);
+        let counts = |known: &Member| {
+            let leaves = known.beat.is_some_and(|beat| beat.state == MemberState::Draining);
+            // Who does not know this node for a member yet has to be told of the change first.
+            known.ignores_us && belongs || known.reachable && !leaves
+        };
+        let counts: Vec<bool> = self.members.iter().map(counts).collect();
+        let counts = |member: MemberIndex| member != me && counts[member.as_usize()];
+        let is_served = |member: MemberIndex| {
+            let is_handed = matches!(self.members[member.as_usize()].handing, Handing::Done(_));
+            is_handed && self.health.standing(member) == Standing::Online
+        };
+        let asked_all = self.health.knows_all();
+        self.rings.prepare(|member| member != me && (counts(member) || !asked_all), is_served);
         if let Some(Step::Completed) = self.rings.step(counts) {
-            let own = Ring::clone(self.rings.current());
-            if let Ok(alone) = self.rings.aim(own) {
-                self.move_to(alone, now);
+            self.note_strays();
+            if let Some(aimed) = self.next.take().and_then(|next| self.rings.aim(next).ok()) {
+                self.move_to(aimed, now);
+                self.hand_again();
             }
+        }
+        let is_gone = |member: MemberIndex| member != me && !self.members[member.as_usize()].reachable;
+        let left_over = self.rings.left_over();
+        if !left_over.is_empty() && left_over.into_iter().all(is_gone) {
+            let tidied = self.rings.tidied();
+            self.move_to(tidied, now);
         }
     }
 

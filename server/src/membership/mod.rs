@@ -33,7 +33,7 @@ use crate::clock::Clock;
 use crate::peer::network::Network;
 use crate::telemetry::metrics::Counter;
 use changes::Changes;
-use known::{Handing, Known};
+use known::Known;
 
 pub use changes::Waiter;
 pub use known::MemberKnown;
@@ -53,8 +53,6 @@ pub struct Membership {
     acting_until: AtomicU64,
     /// When this node last found itself running.
     ticked_at: AtomicU64,
-    /// Counts records that were stored here and may belong elsewhere.
-    strays: AtomicU64,
     /// Incarnations that followed the one of the start.
     begun: Counter,
     /// Raised by every change of what is known.
@@ -89,7 +87,6 @@ impl Membership {
             own_label: Bytes::from(address.to_string()),
             acting_until: AtomicU64::new(0),
             ticked_at: AtomicU64::new(now.as_millis()),
-            strays: AtomicU64::new(0),
             begun: Counter::default(),
             changes: Changes::default(),
             announce: Notify::new(),
@@ -184,10 +181,17 @@ impl Membership {
         mandate
     }
 
-    /// A request to `member` failed: takes it out and lets go of every request that waits on it.
-    pub fn damage(&self, member: &MemberAddress, why: &str) {
+    /// How often this node has found that it was stopped: what was begun before says nothing of others after.
+    #[must_use]
+    pub fn stops(&self) -> u64 {
+        self.known.lock().doubts
+    }
+
+    /// A request to `member`, begun after so many [`Membership::stops`], failed: takes it out and lets go of every
+    /// request that waits on it.
+    pub fn damage(&self, member: &MemberAddress, why: &str, stops: u64) {
         let now = self.clock.now();
-        if self.was_stopped(now) {
+        if self.was_stopped(now) || self.stops() != stops {
             // Whoever did not run has heard nobody; that says nothing of the others.
             debug!(%member, why, "not blamed: this node was stopped");
             return;
@@ -261,29 +265,30 @@ impl Membership {
 
     /// A record was stored here that belongs elsewhere.
     pub fn note_stray(&self) {
-        self.strays.fetch_add(1, Ordering::AcqRel);
-        if !self.known.lock().has_strays {
-            self.set_strays(true);
+        let is_news = {
+            let mut known = self.known.lock();
+            known.strays += 1;
+            !known.has_strays
+        };
+        if is_news {
+            self.change(self.clock.now(), |known| {
+                known.has_strays = true;
+                None
+            });
         }
     }
 
-    /// How many such records were stored, if there may still be any.
+    /// How often that may have happened, if there may still be any.
     #[must_use]
     pub fn strays(&self) -> Option<u64> {
-        let count = self.strays.load(Ordering::Acquire);
-        self.known.lock().has_strays.then_some(count)
+        let known = self.known.lock();
+        known.has_strays.then_some(known.strays)
     }
 
-    /// There is none left of the first `count`.
+    /// There is none left, unless it has happened again since it was `count` times.
     pub fn no_strays_of(&self, count: u64) {
-        if self.strays.load(Ordering::Acquire) == count {
-            self.set_strays(false);
-        }
-    }
-
-    fn set_strays(&self, has_strays: bool) {
         self.change(self.clock.now(), |known| {
-            known.has_strays = has_strays;
+            known.has_strays = known.strays != count;
             None
         });
     }
@@ -291,7 +296,7 @@ impl Membership {
     /// Members that are to be handed what they should keep and of whom nobody takes care yet; from now on they are
     /// among the receivers of new writes.
     #[must_use]
-    pub fn begin_handing(&self) -> Vec<(MemberAddress, Incarnation)> {
+    pub fn begin_handing(&self) -> Vec<Errand> {
         let now = self.clock.now();
         let mut begun = Vec::new();
         if self.known.lock().to_hand(now).next().is_none() {
@@ -299,21 +304,21 @@ impl Membership {
         }
         self.change(now, |known| {
             let due: Vec<_> = known.to_hand(now).collect();
-            for (member, incarnation) in due {
-                known.members[member.as_usize()].handing = Handing::Running(incarnation);
-                begun.push((known.rings.current().address(member).clone(), incarnation));
+            for member in due {
+                let number = known.begin_handing(member);
+                begun.push(Errand { member: known.rings.current().address(member).clone(), number });
             }
             None
         });
         begun
     }
 
-    /// `member` has everything that it should keep, or could not be given it.
-    pub fn end_handing(&self, member: &MemberAddress, incarnation: Incarnation, outcome: HandingOutcome) {
+    /// The member of `errand` has everything that it should keep, or could not be given it.
+    pub fn end_handing(&self, errand: &Errand, outcome: HandingOutcome) {
         let now = self.clock.now();
         self.change(now, |known| {
-            let member = known.index_of(member)?;
-            known.end_handing(member, incarnation, outcome, now);
+            let member = known.index_of(&errand.member)?;
+            known.end_handing(member, errand.number, outcome, now);
             None
         });
     }
@@ -451,6 +456,15 @@ impl Membership {
             }
         }
     }
+}
+
+/// A member that is to be handed what it should keep, as that is when it begins: an errand that was overtaken by a change
+/// of it counts for nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// Whom.
+    pub member: MemberAddress,
+    number: u64,
 }
 
 /// What became of handing a member what it should keep.

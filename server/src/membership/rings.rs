@@ -21,10 +21,17 @@ impl Membership {
     /// [`ReloadError`]; nothing has changed then.
     pub fn aim(&self, target: Ring) -> Result<(), ReloadError> {
         let rings = {
-            let known = self.known.lock();
+            let mut known = self.known.lock();
             let aims_there = known.rings.target().map(|ring| ring.id()) == Some(target.id());
             let is_there = known.rings.target().is_none() && known.rings.current().id() == target.id();
             if aims_there || is_there {
+                known.next = None;
+                return Ok(());
+            }
+            if known.rings.target().is_none() && known.rings.other().is_some() {
+                info!(ring = %known.rings.current().id(), target = %target.id(), members = target.len(), "new member list, for when the present change is complete");
+                known.rings.aim(target.clone())?;
+                known.next = Some(target);
                 return Ok(());
             }
             info!(ring = %known.rings.current().id(), target = %target.id(), members = target.len(), "new member list");

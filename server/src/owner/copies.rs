@@ -117,11 +117,12 @@ impl Copies {
     }
 
     async fn send(&self, member: &MemberAddress, copy: &CopyOf, timeout: Duration) -> Option<Copied> {
+        let stops = self.membership.stops();
         let copied = match self.network.ask(member, Ask::Copy(copy.clone()), timeout).await {
             Ok(Told::Copied(copied)) => Some(copied),
             Ok(_) => Some(Copied::Full),
             Err(error) => {
-                self.membership.damage(member, &error.to_string());
+                self.membership.damage(member, &error.to_string(), stops);
                 None
             }
         };

@@ -21,11 +21,10 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use ringhold_config::Cluster as Settings;
-use ringhold_ring::{Incarnation, MemberAddress};
 use tracing::{debug, info};
 
 use crate::clock::Clock;
-use crate::membership::{HandingOutcome, Membership};
+use crate::membership::{Errand, HandingOutcome, Membership};
 use crate::peer::network::Network;
 use crate::routing::Objects;
 use crate::telemetry::metrics::Page;
@@ -87,7 +86,7 @@ impl Sweep {
         let mut handing = FuturesUnordered::new();
         loop {
             let begun = self.membership.begin_handing();
-            handing.extend(begun.into_iter().map(|(member, incarnation)| self.hand(member, incarnation)));
+            handing.extend(begun.into_iter().map(|errand| self.hand(errand)));
             tokio::select! {
                 biased;
                 Some(()) = handing.next(), if !handing.is_empty() => {}
@@ -98,11 +97,12 @@ impl Sweep {
         }
     }
 
-    async fn hand(&self, member: MemberAddress, incarnation: Incarnation) {
+    async fn hand(&self, errand: Errand) {
+        let member = &errand.member;
         let began = self.clock.now();
         // What writes in progress do not copy to the member they have applied here after this.
         self.objects.owner().barrier().await;
-        let outcome = match self.hand_over(&member).await {
+        let outcome = match self.hand_over(member).await {
             Ok(handover) => {
                 let took = self.clock.now().since(began);
                 if handover.objects_sent > 0 {
@@ -116,7 +116,7 @@ impl Sweep {
             }
         };
         self.progress.ended(outcome);
-        self.membership.end_handing(&member, incarnation, outcome);
+        self.membership.end_handing(&errand, outcome);
     }
 
     /// Compares with every member that is online, now and then: a write may have found too few receivers.

@@ -72,7 +72,7 @@ impl Sweep {
         }
     }
 
-    /// Sees that every one of `homes` has these records, and drops those here that are the same still.
+    /// Sees that every one of `homes` has these records, and drops those here that are the same, and strays, still.
     async fn bring_home(
         &self,
         homes: &[MemberIndex],
@@ -94,8 +94,11 @@ impl Sweep {
             }
         }
         let mut dropped = 0;
+        // By now the rings may be others, and this member a home member.
+        let view = Arc::clone(&self.membership.view());
+        let is_stray = |key: &Key<'_>| !view.is_home(key.digest(), view.me());
         for ((key, version), _) in records.iter().zip(is_home).filter(|(_, is_home)| *is_home) {
-            dropped += usize::from(store.remove_if(key, *version));
+            dropped += usize::from(is_stray(key) && store.remove_if(key, *version));
         }
         Ok(dropped)
     }
