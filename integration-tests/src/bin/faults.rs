@@ -1,0 +1,109 @@
+//! `cargo xtask faults`: puts rings through real faults, and says what became of them.
+//!
+//! `ringhold-faults [--rounds N] [--seconds N] [--replicas N,N] [--only NAME,NAME] [--page FILE]`
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ringhold_integration_tests::faults::enclosure;
+use ringhold_integration_tests::faults::lan::Lan;
+use ringhold_integration_tests::faults::page::{Page, Row};
+use ringhold_integration_tests::faults::scenario::Scenario;
+use ringhold_integration_tests::faults::stage::{MEMBERS, Stage};
+
+/// What is asked for.
+struct Arguments {
+    rounds: usize,
+    time: Duration,
+    replicas: Vec<usize>,
+    only: Vec<Scenario>,
+    page: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::read(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(wrong) => {
+            eprintln!("ringhold-faults: {wrong}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Some(obstacle) = enclosure::obstacle() {
+        eprintln!("ringhold-faults: {obstacle}");
+        return ExitCode::FAILURE;
+    }
+    enclosure::enter();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let rows = runtime.block_on(play(&arguments));
+    let page = Page::of(rows, arguments.rounds, arguments.time);
+    println!("\n{}", page.table());
+    if let Some(file) = &arguments.page {
+        std::fs::write(file, page.text()).expect("the page can be written");
+    }
+    let broken = page.broken();
+    broken.iter().for_each(|promise| eprintln!("BROKEN: {promise}"));
+    if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn play(arguments: &Arguments) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut lan = Some(Lan::build(MEMBERS));
+    for replicas in &arguments.replicas {
+        let lan_now = lan.take().expect("it comes back");
+        let mut stage = Stage::set(lan_now, *replicas, arguments.time).await;
+        for scenario in &arguments.only {
+            let mut row = Row::new(*scenario, *replicas);
+            for _ in 0..arguments.rounds {
+                let effect = scenario.play(&mut stage).await;
+                let is_whole = effect.repair.is_some();
+                row.add(effect);
+                if !is_whole {
+                    // The next fault needs a ring that is whole.
+                    stage = Stage::set(stage.strike(), *replicas, arguments.time).await;
+                }
+            }
+            println!("{}", row.line());
+            rows.push(row);
+        }
+        lan = Some(stage.strike());
+    }
+    rows
+}
+
+impl Arguments {
+    fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut arguments = Self {
+            rounds: 1,
+            time: Duration::from_secs(2),
+            replicas: vec![2],
+            only: Scenario::ALL.to_vec(),
+            page: None,
+        };
+        while let Some(word) = words.next() {
+            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+            let number = |text: &str| {
+                text.parse::<usize>().ok().filter(|number| *number > 0).ok_or_else(|| format!("{text} is no number from 1"))
+            };
+            match &*word {
+                "--rounds" => arguments.rounds = number(&value)?,
+                "--seconds" => arguments.time = Duration::from_secs(number(&value)? as u64),
+                "--replicas" => arguments.replicas = value.split(',').map(number).collect::<Result<_, _>>()?,
+                "--only" => arguments.only = value.split(',').map(scenario).collect::<Result<_, _>>()?,
+                "--page" => arguments.page = Some(value.into()),
+                _ => return Err(format!("there is no {word}; there are --rounds, --seconds, --replicas, --only and --page")),
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+fn scenario(name: &str) -> Result<Scenario, String> {
+    let found = Scenario::ALL.into_iter().find(|scenario| scenario.name() == name);
+    found.ok_or_else(|| {
+        let names: Vec<_> = Scenario::ALL.into_iter().map(Scenario::name).collect();
+        format!("there is no fault {name}; there are {}", names.join(", "))
+    })
+}
