@@ -43,9 +43,7 @@ fn main() -> ExitCode {
     if let Some(file) = &arguments.page {
         std::fs::write(file, page.text()).expect("the page can be written");
     }
-    let broken = page.broken();
-    broken.iter().for_each(|promise| eprintln!("BROKEN: {promise}"));
-    if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if page.is_broken() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 async fn play(arguments: &Arguments) -> Vec<Row> {
@@ -59,7 +57,10 @@ async fn play(arguments: &Arguments) -> Vec<Row> {
             for _ in 0..arguments.rounds {
                 let effect = scenario.play(&mut stage).await;
                 let is_whole = effect.repair.is_some();
-                row.add(effect);
+                let broken = row.add(effect);
+                if !broken.is_empty() {
+                    println!("BROKEN: {}\n{}", broken.join("\nBROKEN: "), stage.logs());
+                }
                 if !is_whole {
                     // The next fault needs a ring that is whole.
                     stage = Stage::set(stage.strike(), *replicas, arguments.time).await;

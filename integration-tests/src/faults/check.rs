@@ -94,7 +94,7 @@ mod tests {
 
     fn operation(action: Action, start: u64, end: u64) -> Operation {
         let (start, end) = (Duration::from_millis(start), Duration::from_millis(end));
-        Operation { key: 0, through: 0, action, start, end, outcome: Outcome::Answered }
+        Operation { key: 0, through: 0, executor: None, action, start, end, outcome: Outcome::Answered }
     }
 
     fn unknown(action: Action, start: u64, end: u64) -> Operation {

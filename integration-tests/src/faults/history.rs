@@ -43,6 +43,8 @@ pub struct Operation {
     pub key: usize,
     /// Which member was asked.
     pub through: usize,
+    /// Who says that it carried it out.
+    pub executor: Option<String>,
     /// What it did.
     pub action: Action,
     /// When it was first sent.

@@ -256,7 +256,9 @@ impl Shared {
             Err(error) if error.is_timeout() => (unknown, Outcome::Unknown("no answer in time".into())),
             Err(_) => (unknown, Outcome::Unknown("connection broken off".into())),
         };
-        (Operation { key, through, action, start, end, outcome }, answer.ok())
+        let executor = answer.as_ref().ok().and_then(|answer| answer.header("x-ringhold-member"));
+        let executor = executor.map(str::to_owned);
+        (Operation { key, through, executor, action, start, end, outcome }, answer.ok())
     }
 
     /// Also the entity tag, if there was anything.

@@ -35,9 +35,11 @@ impl Row {
         Self { scenario, replicas, effects: Vec::new() }
     }
 
-    /// It happened, and this is what it did.
-    pub fn add(&mut self, effect: Effect) {
+    /// It happened, and this is what it did. Which promises that breaks, and how.
+    pub fn add(&mut self, effect: Effect) -> Vec<String> {
+        let broken = self.broken(&effect);
         self.effects.push(effect);
+        broken
     }
 
     /// It as a line of the table.
@@ -77,30 +79,28 @@ impl Row {
         )
     }
 
-    /// Which promises were broken, and how.
-    #[must_use]
-    pub fn broken(&self) -> Vec<String> {
-        let mut broken = Vec::new();
-        for effect in &self.effects {
-            let mut found = vec![
-                ("acknowledged writes are lost", &effect.lost),
-                ("copies differ after repair", &effect.unequal),
-            ];
-            if self.scenario.promises_linearizable() {
-                found.push(("keys are not linearizable", &effect.not_linearizable));
-                found.push(("patches ran twice", &effect.ran_twice));
-            }
-            if self.scenario.fails_nobody() {
-                found.push(("requests failed", &effect.failed));
-            }
-            for (what, examples) in found.into_iter().filter(|(_, examples)| !examples.is_empty()) {
-                let shown: Vec<_> = examples.iter().take(SHOWN).map(String::as_str).collect();
-                let (name, count) = (self.scenario.name(), examples.len());
-                broken.push(format!("{name}, {} replicas: {what}: {count}\n  {}", self.replicas, shown.join("\n  ")));
-            }
-            if effect.repair.is_none() {
-                broken.push(format!("{}, {} replicas: never whole again", self.scenario.name(), self.replicas));
-            }
+    fn broken(&self, effect: &Effect) -> Vec<String> {
+        let (scenario, replicas) = (self.scenario, self.replicas);
+        let name = scenario.name();
+        let mut found = vec![
+            ("acknowledged writes are lost", &effect.lost),
+            ("copies differ after repair", &effect.unequal),
+        ];
+        if scenario.promises_linearizable() {
+            found.push(("keys are not linearizable", &effect.not_linearizable));
+            found.push(("patches ran twice", &effect.ran_twice));
+        }
+        if scenario.fails_nobody() {
+            found.push(("requests failed", &effect.failed));
+        }
+        let complain = |(what, examples): (&str, &Vec<String>)| {
+            let shown: Vec<_> = examples.iter().take(SHOWN).map(String::as_str).collect();
+            format!("{name}, {replicas} replicas: {what}: {}\n  {}", examples.len(), shown.join("\n  "))
+        };
+        let mut broken: Vec<_> =
+            found.into_iter().filter(|(_, examples)| !examples.is_empty()).map(complain).collect();
+        if effect.repair.is_none() {
+            broken.push(format!("{name}, {replicas} replicas: never whole again"));
         }
         broken
     }
@@ -144,10 +144,10 @@ impl Page {
         )
     }
 
-    /// Which promises were broken.
+    /// Whether any promise was broken.
     #[must_use]
-    pub fn broken(&self) -> Vec<String> {
-        self.rows.iter().flat_map(Row::broken).collect()
+    pub fn is_broken(&self) -> bool {
+        self.rows.iter().any(|row| row.effects.iter().any(|effect| !row.broken(effect).is_empty()))
     }
 }
 

@@ -17,6 +17,8 @@ use crate::wait::within;
 pub const MEMBERS: usize = 5;
 /// How long a ring may take until it is whole again.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How much of a log is shown when a promise was broken.
+const SHOWN_LINES: usize = 40;
 /// How long clients work before anything happens, and after everything is over.
 const CALM: Duration = Duration::from_millis(700);
 
@@ -86,6 +88,7 @@ impl Stage {
             ("cluster.sync_timeout", "10s"),
         ];
         let mut builder = Ring::builder(MEMBERS).on(lan.addresses()).set("cluster.replicas", replicas);
+        builder = builder.configure("[access]\nallow = [\"10.77.0.0/24\"]");
         for (setting, value) in settings {
             builder = builder.set(setting, value);
         }
@@ -127,6 +130,18 @@ impl Stage {
         load.go_on_for(CALM).await;
         let began = load.now();
         Play { load, began, healed: None }
+    }
+
+    /// What members logged lately, a block for each.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let tail = |member: &crate::Member| {
+            let log = member.log();
+            let lines: Vec<_> = log.lines().collect();
+            let lines = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
+            format!("---- {} ----\n{lines}\n", member.address())
+        };
+        self.ring.members().iter().map(tail).collect()
     }
 
     /// Waits until the ring is whole, ends the clients, and looks at what they were told.
@@ -311,9 +326,10 @@ impl Effect {
 
 /// An operation as a line of a history.
 fn line(operation: &Operation) -> String {
-    let Operation { through, action, start, end, outcome, .. } = operation;
+    let Operation { through, executor, action, start, end, outcome, .. } = operation;
+    let executor = executor.as_deref().unwrap_or("nobody");
     format!(
-        "    {:>8.3} .. {:>8.3} s through {through}: {action:?} {outcome:?}",
+        "    {:>8.3} .. {:>8.3} s through {through} by {executor}: {action:?} {outcome:?}",
         start.as_secs_f64(),
         end.as_secs_f64()
     )
