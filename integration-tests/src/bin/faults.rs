@@ -49,27 +49,31 @@ fn main() -> ExitCode {
 async fn play(arguments: &Arguments) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut lan = Some(Lan::build(MEMBERS));
+    let mut stage: Option<Stage> = None;
     for replicas in &arguments.replicas {
-        let lan_now = lan.take().expect("it comes back");
-        let mut stage = Stage::set(lan_now, *replicas, arguments.time).await;
         for scenario in &arguments.only {
             let mut row = Row::new(*scenario, *replicas);
             for _ in 0..arguments.rounds {
-                let effect = scenario.play(&mut stage).await;
+                let terms = scenario.terms();
+                if !stage.as_ref().is_some_and(|stage| stage.is(*replicas, terms)) {
+                    let lan = stage.take().map(Stage::strike).or_else(|| lan.take()).expect("there is one");
+                    stage = Some(Stage::set(lan, *replicas, arguments.time, terms).await);
+                }
+                let current = stage.as_mut().expect("it was set");
+                let effect = scenario.play(current).await;
                 let is_whole = effect.repair.is_some();
                 let broken = row.add(effect);
                 if !broken.is_empty() {
-                    println!("BROKEN: {}\n{}", broken.join("\nBROKEN: "), stage.logs());
+                    println!("BROKEN: {}\n{}", broken.join("\nBROKEN: "), current.logs());
                 }
                 if !is_whole {
                     // The next fault needs a ring that is whole.
-                    stage = Stage::set(stage.strike(), *replicas, arguments.time).await;
+                    lan = stage.take().map(Stage::strike);
                 }
             }
             println!("{}", row.line());
             rows.push(row);
         }
-        lan = Some(stage.strike());
     }
     rows
 }

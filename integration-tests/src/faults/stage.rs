@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::faults::check;
-use crate::faults::enclosure::mount_tmpfs;
+use crate::faults::enclosure::{mount_tmpfs, run};
 use crate::faults::history::{Action, Operation};
 use crate::faults::lan::Lan;
 use crate::faults::load::{KEYS, Load, Why};
@@ -22,6 +22,15 @@ const SHOWN_LINES: usize = 40;
 /// How long clients work before anything happens, and after everything is over.
 const CALM: Duration = Duration::from_millis(700);
 
+/// What members of a ring take from each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How long one may take to answer another.
+    pub peer_timeout: Duration,
+    /// Whether they know each other by a secret, and not by where they come from.
+    pub has_secret: bool,
+}
+
 /// A ring that faults happen to.
 #[derive(Debug)]
 pub struct Stage {
@@ -32,6 +41,7 @@ pub struct Stage {
     /// How long each fault lasts.
     pub time: Duration,
     replicas: usize,
+    terms: Terms,
     listed: Vec<usize>,
     plays: u64,
 }
@@ -79,9 +89,10 @@ impl Play {
 
 impl Stage {
     /// Starts a ring with as many copies as `replicas`.
-    pub async fn set(lan: Lan, replicas: usize, time: Duration) -> Self {
+    pub async fn set(lan: Lan, replicas: usize, time: Duration, terms: Terms) -> Self {
+        let peer_timeout = format!("{}ms", terms.peer_timeout.as_millis());
         let settings = [
-            ("cluster.peer_timeout", "300ms"),
+            ("cluster.peer_timeout", &*peer_timeout),
             ("cluster.rest", "1s"),
             ("cluster.probe_interval", "200ms"),
             ("cluster.validation_passes", "2"),
@@ -89,6 +100,10 @@ impl Stage {
         ];
         let mut builder = Ring::builder(MEMBERS).on(lan.addresses()).set("cluster.replicas", replicas);
         builder = builder.configure("[access]\nallow = [\"10.77.0.0/24\"]");
+        if terms.has_secret {
+            let secret = run(&[&crate::binary().display().to_string(), "secret", "generate"]);
+            builder = builder.configure(format!("[auth]\nshared_secret = {:?}", secret.trim()));
+        }
         for (setting, value) in settings {
             builder = builder.set(setting, value);
         }
@@ -97,7 +112,8 @@ impl Stage {
             builder = builder.start_member_by(member, &entry.iter().map(String::as_str).collect::<Vec<_>>());
         }
         let ring = builder.start().await;
-        let stage = Self { ring, lan, time, replicas, listed: (0..MEMBERS).collect(), plays: 0 };
+        let listed = (0..MEMBERS).collect();
+        let stage = Self { ring, lan, time, replicas, terms, listed, plays: 0 };
         assert!(stage.wait_until_whole().await.is_some(), "a new ring is not whole:\n{}", stage.state().await);
         stage
     }
@@ -113,6 +129,12 @@ impl Stage {
     #[must_use]
     pub const fn replicas(&self) -> usize {
         self.replicas
+    }
+
+    /// Whether it is a ring as this one.
+    #[must_use]
+    pub fn is(&self, replicas: usize, terms: Terms) -> bool {
+        self.replicas == replicas && self.terms == terms
     }
 
     /// Which members a fault that hits `count` of them hits this time.
