@@ -20,8 +20,11 @@ const TOOLS: &[Tool] = &[
     Tool { command: "curl", package: "curl" },
     Tool { command: "faketime", package: "faketime" },
     Tool { command: "git", package: "git" },
+    Tool { command: "ip", package: "iproute2" },
     Tool { command: "keytool", package: "default-jre-headless" },
+    Tool { command: "nft", package: "nftables" },
     Tool { command: "openssl", package: "openssl" },
+    Tool { command: "prlimit", package: "util-linux" },
     Tool { command: "promtool", package: "prometheus" },
     Tool { command: "unshare", package: "util-linux" },
 ];

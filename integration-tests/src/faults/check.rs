@@ -14,7 +14,8 @@ use crate::faults::history::{Action, Operation, Outcome};
 /// How many acknowledged changes of a key are missing from what was found in the end.
 #[must_use]
 pub fn lost(operations: &[Operation], found: Option<u64>) -> usize {
-    let acknowledged = || operations.iter().filter(|operation| operation.is_change() && operation.is_answered());
+    let acknowledged =
+        || operations.iter().filter(|operation| operation.is_change() && operation.is_answered());
     if operations.iter().any(|operation| matches!(operation.action, Action::Add(_))) {
         let sum = usize::try_from(found.unwrap_or(0)).expect("a small number");
         return acknowledged().count().saturating_sub(sum);
@@ -103,8 +104,7 @@ mod tests {
 
     #[test]
     fn a_write_that_a_later_read_does_not_see_is_lost_and_not_linearizable() {
-        let mut operations =
-            vec![operation(Action::Write(1), 0, 1), operation(Action::Write(2), 2, 3)];
+        let mut operations = vec![operation(Action::Write(1), 0, 1), operation(Action::Write(2), 2, 3)];
         assert_eq!(lost(&operations, Some(2)), 0);
         assert_eq!(lost(&operations, Some(1)), 1);
         assert_eq!(lost(&operations, None), 2);

@@ -68,8 +68,10 @@ impl Lan {
 
     /// Has this go wrong between `member` and all others, instead of what went wrong before.
     pub fn spoil(&self, member: usize, wire: Wire) {
-        let others: Vec<_> =
-            (0..self.members).filter(|other| *other != member).map(|other| address(other).to_string()).collect();
+        let others: Vec<_> = (0..self.members)
+            .filter(|other| *other != member)
+            .map(|other| address(other).to_string())
+            .collect();
         let others = others.join(", ");
         let mut filters = String::new();
         if let Wire::Lossy(percent) = wire {
@@ -89,11 +91,11 @@ impl Lan {
 
     /// Has connections from `member` to `to` begin at `instead`, on the side of the clients.
     pub(crate) fn divert(&self, member: usize, ways: &[(SocketAddr, SocketAddr)]) {
-        let mut rules =
-            String::from("add chain ip detour out { type nat hook output priority -100; }; ");
+        let mut rules = String::from("add chain ip detour out { type nat hook output priority -100; }; ");
         for (to, instead) in ways {
             let (ip, port) = (to.ip(), to.port());
-            let _ = write!(rules, "add rule ip detour out ip daddr {ip} tcp dport {port} dnat to {instead}; ");
+            let _ =
+                write!(rules, "add rule ip detour out ip daddr {ip} tcp dport {port} dnat to {instead}; ");
         }
         self.filter(member, "ip detour", &rules);
     }
@@ -106,7 +108,9 @@ impl Lan {
     }
 
     fn filter(&self, member: usize, table: &str, rules: &str) {
-        let rules = format!("add table {table}; flush table {table}; delete table {table}; add table {table}; {rules}");
+        let rules = format!(
+            "add table {table}; flush table {table}; delete table {table}; add table {table}; {rules}"
+        );
         run(&["ip", "netns", "exec", &space(member), "nft", &rules]);
     }
 }

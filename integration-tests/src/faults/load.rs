@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use tokio::task::JoinHandle;
@@ -19,6 +19,8 @@ const CLIENTS: usize = 8;
 const PACE: Duration = Duration::from_millis(4);
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// How often it is looked whether the machine stalls.
+const WATCH: Duration = Duration::from_millis(5);
 /// How often an addition is sent in all.
 const ATTEMPTS: usize = 4;
 
@@ -41,6 +43,7 @@ struct Shared {
     history: History,
     values: AtomicU64,
     ends: AtomicBool,
+    stall_us: AtomicU64,
 }
 
 /// A member that clients did not use for a time.
@@ -64,6 +67,8 @@ pub enum Why {
 /// All that clients did, and which failures are no wonder.
 #[derive(Clone, Debug)]
 pub struct Told {
+    /// The longest time for which the machine did not let a thread run that had nothing to wait for.
+    pub stall: Duration,
     /// Every operation.
     pub operations: Vec<Operation>,
     shunned: Vec<Shunned>,
@@ -105,6 +110,12 @@ impl Told {
     }
 }
 
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.shared.ends.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Load {
     /// Starts clients of these members; `name` begins their keys, `seed` decides what they do.
     #[must_use]
@@ -117,7 +128,10 @@ impl Load {
             history: History::default(),
             values: AtomicU64::new(1),
             ends: AtomicBool::default(),
+            stall_us: AtomicU64::default(),
         });
+        let watch = Arc::clone(&shared);
+        std::thread::spawn(move || watch.watch_machine());
         let begin = |number: usize| {
             let shared = Arc::clone(&shared);
             let chance = Chance(seed.wrapping_mul(1 << 20).wrapping_add(number as u64));
@@ -197,11 +211,21 @@ impl Load {
     #[must_use]
     pub fn told(&self) -> Told {
         let shunned = self.shared.shunned.lock().expect("nobody panics with it").clone();
-        Told { operations: self.shared.history.operations(), shunned }
+        let stall = Duration::from_micros(self.shared.stall_us.load(Ordering::Relaxed));
+        Told { stall, operations: self.shared.history.operations(), shunned }
     }
 }
 
 impl Shared {
+    fn watch_machine(&self) {
+        while !self.ends.load(Ordering::Relaxed) {
+            let start = Instant::now();
+            std::thread::sleep(WATCH);
+            let late = start.elapsed().saturating_sub(WATCH);
+            self.stall_us.fetch_max(u64::try_from(late.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
     async fn run(&self, mut chance: Chance) {
         while !self.ends.load(Ordering::Relaxed) {
             tokio::time::sleep(PACE).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::faults::enclosure::run;
 use crate::faults::load::KEYS;
 use crate::faults::scenario::Scenario;
-use crate::faults::stage::{Effect, MEMBERS};
+use crate::faults::stage::{Effect, MEMBERS, Terms};
 
 /// How many examples of what is broken are shown.
 const SHOWN: usize = 3;
@@ -17,6 +17,7 @@ const SHOWN: usize = 3;
 pub struct Row {
     scenario: Scenario,
     replicas: usize,
+    peer_timeout: Duration,
     effects: Vec<Effect>,
 }
 
@@ -32,23 +33,27 @@ impl Row {
     /// A fault that has not happened yet.
     #[must_use]
     pub const fn new(scenario: Scenario, replicas: usize) -> Self {
-        Self { scenario, replicas, effects: Vec::new() }
+        Self { scenario, replicas, peer_timeout: Duration::ZERO, effects: Vec::new() }
     }
 
-    /// It happened, and this is what it did. Which promises that breaks, and how.
-    pub fn add(&mut self, effect: Effect) -> Vec<String> {
-        let broken = self.broken(&effect);
+    /// It happened, on these terms, and this is what it did.
+    pub fn add(&mut self, effect: Effect, terms: Terms) {
+        self.peer_timeout = self.peer_timeout.max(terms.peer_timeout);
         self.effects.push(effect);
-        broken
+    }
+
+    /// How often it happened.
+    #[must_use]
+    pub const fn rounds(&self) -> usize {
+        self.effects.len()
     }
 
     /// It as a line of the table.
     #[must_use]
     pub fn line(&self) -> String {
         let sum = |count: fn(&Effect) -> usize| self.effects.iter().map(count).sum::<usize>();
-        let longest = |time: fn(&Effect) -> Duration| {
-            millis(self.effects.iter().map(time).max().unwrap_or_default())
-        };
+        let longest =
+            |time: fn(&Effect) -> Duration| millis(self.effects.iter().map(time).max().unwrap_or_default());
         let repairs: Option<Vec<_>> = self.effects.iter().map(|effect| effect.repair).collect();
         let repair = repairs.map_or_else(
             || "never".to_owned(),
@@ -66,9 +71,10 @@ impl Row {
             (keys, false) => format!("not promised: {keys} keys are not"),
         };
         format!(
-            "| {} | {} | {} | {} | {} | {linearizable} | {} | {} | {} | {} | {repair} |",
+            "| {} | {} | {} | {} | {} | {} | {linearizable} | {} | {} | {} | {} | {repair} |",
             self.scenario.title(),
             self.replicas,
+            millis(self.peer_timeout),
             sum(|effect| effect.operations),
             sum(|effect| effect.lost.len()),
             sum(|effect| effect.ran_twice.len()),
@@ -79,7 +85,9 @@ impl Row {
         )
     }
 
-    fn broken(&self, effect: &Effect) -> Vec<String> {
+    /// Which promises something breaks that it did, and how.
+    #[must_use]
+    pub fn broken(&self, effect: &Effect) -> Vec<String> {
         let (scenario, replicas) = (self.scenario, self.replicas);
         let name = scenario.name();
         let mut found = vec![
@@ -117,8 +125,8 @@ impl Page {
     #[must_use]
     pub fn table(&self) -> String {
         let mut table = String::from(
-            "| fault | replicas | operations | lost | twice | linearizable | failed | broken off | longest gap | longest answer | whole \
-             again (longest) |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+            "| fault | replicas | `peer_timeout` | operations | lost | twice | linearizable | failed | broken off | longest gap | longest answer | whole \
+             again (longest) |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
         );
         for row in &self.rows {
             let _ = writeln!(table, "{}", row.line());
@@ -154,9 +162,10 @@ impl Page {
 const HEAD: &str = "# Real faults
 
 What clients of a ring notice when its members are killed, paused, cut off, slowed down and changed. The members are
-processes of `ringhold serve`, each in a network namespace of its own, with `peer_timeout` 300 ms, `rest` 1 s, `probe_interval`
-200 ms, `validation_passes` 2: shorter than the defaults, so that the times below are shorter too. Eight clients put,
-replace (`If-Match`), delete, read, and count (`PATCH` with `Idempotency-Key`) through all members that are not lost, and never stop.
+processes of `ringhold serve`, each in a network namespace of its own, with `rest` 1 s, `probe_interval` 200 ms,
+`validation_passes` 2 and the `peer_timeout` of the table: shorter than the defaults, so that the times below are shorter too. A
+machine that stands still for a quarter of `peer_timeout` makes members doubt each other that nothing is wrong with; a promise that
+looks broken then is looked at again with twice the time. Eight clients put, replace (`If-Match`), delete, read, and count (`PATCH` with `Idempotency-Key`) through all members that are not lost, and never stop.
 What is promised in each case stands in [Consistency](consistency.md).
 
 This page is written by

@@ -38,7 +38,7 @@ pub struct Stage {
     pub ring: Ring,
     /// What they are connected by.
     pub lan: Lan,
-    /// How long each fault lasts.
+    /// How long each fault lasts: longer than `peer_timeout`.
     pub time: Duration,
     replicas: usize,
     terms: Terms,
@@ -58,6 +58,8 @@ pub struct Play {
 /// What one fault did.
 #[derive(Clone, Debug)]
 pub struct Effect {
+    /// The longest time for which the machine stood still, by nobody's fault.
+    pub stall: Duration,
     /// What clients asked for.
     pub operations: usize,
     /// Failed through members that were there, and why.
@@ -78,6 +80,20 @@ pub struct Effect {
     pub not_linearizable: Vec<String>,
     /// Keys whose home members hold different things in the end.
     pub unequal: Vec<String>,
+}
+
+impl Terms {
+    /// The same with `times` as long to answer.
+    #[must_use]
+    pub fn patient(self, times: u32) -> Self {
+        Self { peer_timeout: self.peer_timeout * times, ..self }
+    }
+
+    /// Whether the machine stood still for so long that members had to doubt themselves and each other.
+    #[must_use]
+    pub fn are_broken_by(&self, stall: Duration) -> bool {
+        stall > self.peer_timeout / 4
+    }
 }
 
 impl Play {
@@ -112,9 +128,13 @@ impl Stage {
             builder = builder.start_member_by(member, &entry.iter().map(String::as_str).collect::<Vec<_>>());
         }
         let ring = builder.start().await;
-        let listed = (0..MEMBERS).collect();
+        let (listed, time) = ((0..MEMBERS).collect(), time.max(terms.peer_timeout * 3));
         let stage = Self { ring, lan, time, replicas, terms, listed, plays: 0 };
-        assert!(stage.wait_until_whole().await.is_some(), "a new ring is not whole:\n{}", stage.state().await);
+        assert!(
+            stage.wait_until_whole().await.is_some(),
+            "a new ring is not whole:\n{}",
+            stage.state().await
+        );
         stage
     }
 
@@ -187,6 +207,7 @@ impl Stage {
             found.push(reads);
         }
         let mut effect = Effect {
+            stall: told.stall,
             operations: told.operations.len(),
             failed: told.failed().map(|operation| format!("{operation:?}")).collect(),
             broken_off: told.broken_off().count(),
@@ -290,7 +311,8 @@ impl Stage {
     pub fn list(&mut self, members: &[usize]) {
         self.listed = members.to_vec();
         let addresses = self.lan.addresses();
-        let list: Vec<_> = members.iter().map(|member| format!("{:?}", addresses[*member].to_string())).collect();
+        let list: Vec<_> =
+            members.iter().map(|member| format!("{:?}", addresses[*member].to_string())).collect();
         let line = format!("members = [{}]", list.join(", "));
         for member in members {
             let file = self.ring[*member].configuration();
