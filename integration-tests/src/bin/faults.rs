@@ -14,8 +14,8 @@ use ringhold_integration_tests::faults::page::{Page, Row};
 use ringhold_integration_tests::faults::scenario::Scenario;
 use ringhold_integration_tests::faults::stage::{MEMBERS, Stage, Terms};
 
-/// How many times as long as usual members may take to answer, at most, on a machine that stands still now and then.
-const MOST_PATIENCE: u32 = 8;
+/// How long members may take to answer at most, on a machine that stands still now and then.
+const MOST_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is asked for.
 struct Arguments {
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 async fn play(arguments: &Arguments) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut hall = Hall { lan: Some(Lan::build(MEMBERS)), stage: None, time: arguments.time };
-    let mut patience = 1;
+    let mut patience = Duration::ZERO;
     for replicas in &arguments.replicas {
         for scenario in &arguments.only {
             let mut row = Row::new(*scenario, *replicas);
@@ -62,14 +62,17 @@ async fn play(arguments: &Arguments) -> Vec<Row> {
                 let effect = scenario.play(stage).await;
                 let broken = row.broken(&effect);
                 let is_whole = effect.repair.is_some();
-                if !broken.is_empty() && terms.are_broken_by(effect.stall) && patience < MOST_PATIENCE {
+                if !broken.is_empty()
+                    && terms.are_broken_by(effect.stall)
+                    && terms.peer_timeout < MOST_PATIENCE
+                {
                     // Who is slow counts as lost, so more members were lost than may be: no promise holds.
                     println!(
                         "{}: the machine stood still for {:?}; again, more patiently",
                         scenario.name(),
                         effect.stall
                     );
-                    patience *= 2;
+                    patience = terms.peer_timeout * 2;
                 } else {
                     if !broken.is_empty() {
                         println!("BROKEN: {}\n{}", broken.join("\nBROKEN: "), stage.logs());

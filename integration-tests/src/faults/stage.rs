@@ -83,16 +83,17 @@ pub struct Effect {
 }
 
 impl Terms {
-    /// The same with `times` as long to answer.
+    /// The same, with at least `peer_timeout` to answer.
     #[must_use]
-    pub fn patient(self, times: u32) -> Self {
-        Self { peer_timeout: self.peer_timeout * times, ..self }
+    pub fn patient(self, peer_timeout: Duration) -> Self {
+        Self { peer_timeout: self.peer_timeout.max(peer_timeout), ..self }
     }
 
     /// Whether the machine stood still for so long that members had to doubt themselves and each other.
     #[must_use]
     pub fn are_broken_by(&self, stall: Duration) -> bool {
-        stall > self.peer_timeout / 4
+        // A member doubts itself after a quarter. What stops this process for a time stops some member for longer.
+        stall > self.peer_timeout / 8
     }
 }
 
@@ -112,7 +113,7 @@ impl Stage {
             ("cluster.rest", "1s"),
             ("cluster.probe_interval", "200ms"),
             ("cluster.validation_passes", "2"),
-            ("cluster.sync_timeout", "10s"),
+            ("cluster.sync_timeout", "20s"),
         ];
         let mut builder = Ring::builder(MEMBERS).on(lan.addresses()).set("cluster.replicas", replicas);
         builder = builder.configure("[access]\nallow = [\"10.77.0.0/24\"]");
