@@ -165,8 +165,8 @@ What clients of a ring notice when its members are killed, paused, cut off, slow
 processes of `ringhold serve`, each in a network namespace of its own, with `rest` 1 s, `probe_interval` 200 ms,
 `validation_passes` 2 and the `peer_timeout` of the table: shorter than the defaults, so that the times below are shorter too. A
 machine that stands still for a part of `peer_timeout` makes members doubt each other that nothing is wrong with; a promise that
-looks broken then is looked at again with twice the time. Eight clients put, replace (`If-Match`), delete, read, and count (`PATCH` with `Idempotency-Key`) through all members that are not lost, and never stop.
-What is promised in each case stands in [Consistency](consistency.md).
+looks broken then is looked at again with twice the time. Eight clients put, replace (`If-Match`), delete, read, and count
+(`PATCH` with `Idempotency-Key`) through all members that are not lost, and never stop. What is promised in each case stands in [Consistency](consistency.md).
 
 This page is written by
 
