@@ -10,6 +10,7 @@
 //! - `load`: the load generator; `h2load`: the one for HTTP/2; `handshakes`: the one of new connections; `strain`:
 //!   clients that behave badly; `replay`: a cache's user. The first and those after the second are a `worker`: a
 //!   process of its own;
+//! - `instructions`: what a request costs by callgrind's count, which tests hold to;
 //! - `bare`, `trivial`: the servers that say what hyper and this machine can do at best;
 //! - `report`: `benchmarks.md`, `benchmarks.json` and plots.
 
@@ -18,6 +19,7 @@ mod error;
 mod h2load;
 mod handshakes;
 mod identity;
+mod instructions;
 mod load;
 mod machine;
 mod moments;
@@ -52,6 +54,8 @@ struct Cli {
 enum Command {
     /// Measure, and write benchmarks.md and benchmarks.json.
     Run(RunArgs),
+    /// Count the instructions of a request, and compare them with what is recorded.
+    Instructions(InstructionsArgs),
     /// Generate the load that standard input describes.
     #[command(hide = true)]
     Load,
@@ -92,9 +96,24 @@ struct RunArgs {
     out: PathBuf,
 }
 
+/// What to count, and against what.
+#[derive(Debug, clap::Args)]
+struct InstructionsArgs {
+    /// The release build of ringhold
+    #[arg(long, value_name = "FILE")]
+    program: PathBuf,
+    /// What is recorded
+    #[arg(long, value_name = "FILE", default_value = "bench/instructions.json")]
+    file: PathBuf,
+    /// Record the counts instead of comparing them
+    #[arg(long)]
+    record: bool,
+}
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run(&args),
+        Command::Instructions(args) => instructions::run(&args.program, &args.file, args.record),
         Command::Load => load::main(),
         Command::Connect => handshakes::main(),
         Command::Strain => strain::main(),

@@ -84,6 +84,11 @@ impl Server {
         Ok(Self { name, child: child.map_err(doing(format!("starting {name}")))? })
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Time on a processor so far, of all threads and of all processes that it started.
     pub fn cpu(&self) -> Result<Duration, Error> {
         let mut sum = cpu_of(self.child.id())?;

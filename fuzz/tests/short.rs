@@ -54,6 +54,7 @@ short_runs! {
     configuration_files_load_or_say_why: "config", 500;
     settings_of_the_command_line_load_or_say_why: "overrides", 2_000;
     patches_apply_or_are_refused: "patch", 10_000;
+    plain_requests_are_read_as_hyper_reads_them: "plain", 10_000;
 }
 
 const FRAGILE: Target = Target {

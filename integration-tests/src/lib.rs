@@ -6,6 +6,7 @@
 //! - [`RawConnection`]: bytes on a socket, for requests that no client library would send.
 //! - [`Workshop`]: certificates, keystores and secrets, made with the tools that people use; [`curl`].
 //! - [`faults`]: a ring on a network of its own, and everything that goes wrong there.
+//! - [`Load`]: clients that ask without end, and what they complain of.
 //! - [`wait_until`]: the only way to wait: for a condition, with a deadline.
 //!
 //! A ring that is dropped kills its processes; when a test has failed, it prints their logs first.
@@ -21,6 +22,7 @@ pub mod faults;
 
 mod curl;
 mod http;
+mod load;
 mod loopback;
 mod member;
 mod metrics;
@@ -33,6 +35,7 @@ mod workshop;
 
 pub use curl::{Curled, curl, with_certificate};
 pub use http::{Answer, Request, client};
+pub use load::{Accepts, Caller, Counters, Load};
 pub use loopback::host as loopback_address;
 pub use member::{Location, Member};
 pub use metrics::Metrics;

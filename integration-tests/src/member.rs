@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use reqwest::Client;
 use ringhold_ring::{Key, MemberAddress};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use crate::http::{Request, client, http2_client};
 use crate::raw::RawConnection;
@@ -186,17 +187,31 @@ impl Member {
         }
     }
 
-    /// How it sees the member at `address`: `online`, `damaged`, `validating`; none when it does not answer. Members
-    /// may go by names; what tells them apart is the port.
-    pub async fn sees(&self, address: SocketAddr) -> Option<String> {
+    /// What it says of itself and its ring; none when it does not answer.
+    pub async fn report(&self) -> Option<Value> {
         let answer = self.request("GET", "/cluster").try_send().await.ok()?;
-        let report = answer.json();
-        let members = report["members"].as_array()?;
+        (answer.status == 200).then(|| answer.json())
+    }
+
+    /// What it says of the member at `address`; none when it does not answer. Members may go by names; what tells them
+    /// apart is the port.
+    pub async fn says_of(&self, address: SocketAddr) -> Option<Value> {
         let is_at_port = |known_as: &str| {
             known_as.parse::<MemberAddress>().is_ok_and(|known_as| known_as.port() == address.port())
         };
-        let member = members.iter().find(|member| member["address"].as_str().is_some_and(is_at_port))?;
-        member["health"].as_str().map(Into::into)
+        let report = self.report().await?;
+        let mut members = report["members"].as_array()?.iter();
+        members.find(|member| member["address"].as_str().is_some_and(is_at_port)).cloned()
+    }
+
+    /// How it sees the member at `address`: `online`, `damaged`, `validating`; none when it does not answer.
+    pub async fn sees(&self, address: SocketAddr) -> Option<String> {
+        self.says_of(address).await?["health"].as_str().map(Into::into)
+    }
+
+    /// Whether it executes requests for the keys that it owns.
+    pub async fn acts(&self) -> bool {
+        self.report().await.is_some_and(|report| report["acting"] == "acting")
     }
 
     /// The memory that its process has, in bytes.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use ringhold_ring::{Key, MemberAddress, Placement};
+use ringhold_ring::{Key, MemberAddress, MemberIndex, Placement};
 use tempfile::TempDir;
 
 use crate::loopback;
@@ -78,7 +78,7 @@ impl Ring {
     /// `rest` of every ring, unless a test sets it.
     pub const REST: Duration = Duration::from_millis(300);
 
-    /// Starts a ring of `members`; each sees every other when this returns.
+    /// Starts a ring of `members`; each sees every other, and acts, when this returns.
     pub async fn start(members: usize) -> Self {
         Self::builder(members).start().await
     }
@@ -191,6 +191,49 @@ impl Ring {
         }
     }
 
+    /// Waits until nothing is on its way any more: every member acts, sees every other online, and has handed it all that
+    /// it should keep. Outcasts aside.
+    pub async fn wait_until_settled(&self) {
+        for member in self.insiders() {
+            let what = format!("{} to act, and to have handed over everything", member.address());
+            wait_until(PATIENCE, &what, async || {
+                for other in self.insiders().filter(|other| other.address() != member.address()) {
+                    let Some(said) = member.says_of(other.address()).await else { return false };
+                    if said["health"] != "online" || said["handed"] != true {
+                        return false;
+                    }
+                }
+                member.acts().await
+            })
+            .await;
+        }
+    }
+
+    /// Waits until every member that runs, paused ones aside, has taken out those that do not.
+    pub async fn wait_until_out(&self, gone: &[usize]) {
+        let address = |member: &usize| self.members[*member].address();
+        for (seen, member) in gone.iter().flat_map(|seen| (0..self.members.len()).map(move |at| (seen, at))) {
+            if !gone.contains(&member) {
+                let what = format!("{} to take {} out", self.members[member].address(), address(seen));
+                let out = async || {
+                    let seen = self.members[member].sees(address(seen)).await;
+                    seen.is_some_and(|health| health != "online")
+                };
+                wait_until(PATIENCE, &what, out).await;
+            }
+        }
+    }
+
+    /// The home members of `key`, the first `replicas` of its preference list, computed here and not asked.
+    ///
+    /// # Panics
+    /// When `key` is not a key.
+    #[must_use]
+    pub fn homes_of(&self, key: &str, replicas: usize) -> Vec<usize> {
+        let digest = Key::new(key).expect("a key").digest();
+        self.placement.preference_list(digest).take(replicas).map(MemberIndex::as_usize).collect()
+    }
+
     /// Waits until every member, that one and outcasts aside, sees the one at `address` in this state of health.
     pub async fn wait_until_seen(&self, address: SocketAddr, health: &str, deadline: Duration) {
         for member in self.insiders().filter(|member| member.address() != address) {
@@ -277,7 +320,7 @@ impl RingBuilder {
         self
     }
 
-    /// Starts the ring; each member sees every other when this returns.
+    /// Starts the ring; each member sees every other, and acts, when this returns.
     ///
     /// # Panics
     /// When it does not come up.
@@ -309,7 +352,7 @@ impl RingBuilder {
         for member in ring.insiders() {
             member.wait_until_ready().await;
         }
-        ring.wait_until_all_online().await;
+        ring.wait_until_settled().await;
         ring
     }
 

@@ -4,124 +4,66 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ringhold_integration_tests::{
-    Member, PASSWORD, Ring, Workshop, assert_keeps_secrets, curl, loopback_address, reload, rounds,
-    wait_until, wait_until_logged, with_certificate,
+    Accepts, Caller, Load, Member, PASSWORD, Request, Ring, Workshop, assert_keeps_secrets, curl,
+    loopback_address, reload, rounds, wait_until, wait_until_logged, with_certificate,
 };
-use tokio::task::JoinHandle;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const KEYS_OF_EACH: usize = 10;
 
-/// Clients that read and write without end: over kept-alive plain connections, and with `curl` over TLS.
-struct Load {
-    ends: Arc<AtomicBool>,
-    done: Arc<AtomicU64>,
-    clients: Vec<JoinHandle<Vec<String>>>,
+/// Clients over kept-alive plain connections: every key through every member, over and over.
+fn through_doors(load: Load, ring: &Ring, keys: &Arc<Vec<String>>) -> Load {
+    (0..ring.members().len()).fold(load, |load, member| {
+        let (caller, keys) = (Caller::new(ring, [member], Accepts::Everything), Arc::clone(keys));
+        load.client(move |turn| {
+            let (caller, keys, turn) = (caller.clone(), Arc::clone(&keys), member + turn);
+            async move { one_request(&caller, &keys[turn * 7 % keys.len()], turn).await }
+        })
+    })
 }
 
-impl Load {
-    fn new() -> Self {
-        Self { ends: Arc::default(), done: Arc::default(), clients: Vec::new() }
-    }
+/// A client for each member that connects anew for each request, over TLS, and checks the certificate.
+fn over_tls(load: Load, ring: &Ring, shop: &Arc<Workshop>, options: &str, key: &str) -> Load {
+    ring.members().iter().fold(load, |load, member| {
+        let (shop, options) = (Arc::clone(shop), options.to_owned());
+        let url = format!("https://{}/objects/{key}", member.address());
+        load.blocking_client(move || match curl(&shop, &options, &url) {
+            answer if answer.status == 200 => Ok(()),
+            answer => Err(format!("{url}: {answer:?}")),
+        })
+    })
+}
 
-    /// Clients through the doors of the members: every key through every member, over and over.
-    fn through_doors(mut self, ring: &Arc<Ring>, keys: &Arc<Vec<String>>) -> Self {
-        for member in 0..ring.members().len() {
-            let (ring, keys, ends, done) = (ring.clone(), keys.clone(), self.ends.clone(), self.done.clone());
-            self.clients.push(tokio::spawn(async move {
-                let mut complaints = Vec::new();
-                for turn in member.. {
-                    if ends.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    complaints.extend(one_request(&ring[member], &keys[turn * 7 % keys.len()], turn).await);
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-                complaints
-            }));
+/// One TLS connection to a member that is kept for the whole time: twenty requests a second on it.
+fn on_one_connection(load: Load, member: &Member, shop: &Arc<Workshop>, options: &str, key: &str) -> Load {
+    let shop = Arc::clone(shop);
+    // A quick succession of URLs that differ in a query that nobody reads.
+    let url = format!("https://{}/objects/{key}?[1-100000]", member.address());
+    let options = format!("{options} --rate 20/s --fail-early -f -o /dev/null");
+    load.companion(move |ends| {
+        let mut words = vec!["curl", "-sS", "--noproxy", "*"];
+        words.extend(options.split_whitespace());
+        words.extend(["-w", "%{stderr}%{num_connects} %{http_code}\n", &url]);
+        let said = shop.run_until(&words, ends);
+        // Standard error is not buffered: nothing of it is lost when curl is ended.
+        let lines: Vec<_> = said.err.lines().collect();
+        let began = lines.first() == Some(&"1 200") && lines.len() >= 20;
+        if began && lines.iter().skip(1).all(|line| *line == "0 200") {
+            return Ok(());
         }
-        self
-    }
-
-    /// A client for each member that connects anew for each request, over TLS, and checks the certificate.
-    fn over_tls(mut self, ring: &Arc<Ring>, shop: &Arc<Workshop>, options: &str, key: &str) -> Self {
-        for member in ring.members() {
-            let (shop, ends, done) = (shop.clone(), self.ends.clone(), self.done.clone());
-            let (url, options) = (format!("https://{}/objects/{key}", member.address()), options.to_owned());
-            self.clients.push(tokio::task::spawn_blocking(move || {
-                let mut complaints = Vec::new();
-                while !ends.load(Ordering::Relaxed) {
-                    let answer = curl(&shop, &options, &url);
-                    if answer.status != 200 {
-                        complaints.push(format!("{url}: {answer:?}"));
-                    }
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-                complaints
-            }));
-        }
-        self
-    }
-
-    /// One TLS connection to a member that is kept for the whole time: twenty requests a second on it.
-    fn on_one_connection(mut self, member: &Member, shop: &Arc<Workshop>, options: &str, key: &str) -> Self {
-        let (shop, ends) = (shop.clone(), self.ends.clone());
-        // A quick succession of URLs that differ in a query that nobody reads.
-        let url = format!("https://{}/objects/{key}?[1-100000]", member.address());
-        let options = format!("{options} --rate 20/s --fail-early -f -o /dev/null");
-        self.clients.push(tokio::task::spawn_blocking(move || {
-            let mut words = vec!["curl", "-sS", "--noproxy", "*"];
-            words.extend(options.split_whitespace());
-            words.extend(["-w", "%{stderr}%{num_connects} %{http_code}\n", &url]);
-            let said = shop.run_until(&words, &ends);
-            // Standard error is not buffered: nothing of it is lost when curl is ended.
-            let lines: Vec<_> = said.err.lines().collect();
-            let failed = lines.iter().skip(1).filter(|line| **line != "0 200").map(ToString::to_string);
-            let mut complaints: Vec<_> = failed.collect();
-            if lines.len() < 20 || lines.first() != Some(&"1 200") {
-                complaints.push(format!("the kept connection: {}", said.all()));
-            }
-            complaints
-        }));
-        self
-    }
-
-    /// Waits until that many requests more have been answered.
-    async fn continue_for(&self, requests: u64) {
-        let until = self.done.load(Ordering::Relaxed) + requests;
-        wait_until(PATIENCE, "requests to be answered", async || self.done.load(Ordering::Relaxed) >= until)
-            .await;
-    }
-
-    /// Ends it.
-    ///
-    /// # Panics
-    /// When anything was wrong with any answer.
-    async fn end(self) {
-        self.ends.store(true, Ordering::Relaxed);
-        let mut complaints = Vec::new();
-        for client in self.clients {
-            complaints.extend(client.await.expect("a client never panics"));
-        }
-        let requests = self.done.load(Ordering::Relaxed);
-        let shown = complaints.iter().take(10).map(String::as_str).collect::<Vec<_>>().join("\n");
-        assert!(complaints.is_empty(), "{} of {requests} requests went wrong:\n{shown}", complaints.len());
-    }
+        Err(format!("the kept connection: {}", said.all()))
+    })
 }
 
 /// What was wrong with one request, two of seven a write. Every key is there, and stays.
-async fn one_request(member: &Member, key: &str, turn: usize) -> Option<String> {
+async fn one_request(caller: &Caller, key: &str, turn: usize) -> Result<(), String> {
     let (method, right) = if turn % 7 < 2 { ("PUT", 204) } else { ("GET", 200) };
-    let request = member.object(method, key);
-    let request = if method == "PUT" { request.body("a newer value") } else { request };
-    match request.try_send().await {
-        Ok(answer) if answer.status == right => None,
-        other => Some(format!("{method} {key} through {}: {other:?}", member.address())),
-    }
+    let build = |request: Request| if method == "PUT" { request.body("a newer value") } else { request };
+    let answer = caller.call(0, method, key, build).await?;
+    if answer.status == right { Ok(()) } else { Err(format!("{method} {key}: {answer:?}")) }
 }
 
 async fn fill(ring: &Ring, name: &str) -> Arc<Vec<String>> {
@@ -226,12 +168,13 @@ async fn keystores_and_then_the_secret_are_replaced_under_load_and_no_request_fa
     let builder = Ring::builder(3).at(host).with_doors().configure(secret_files(&shop));
     let builder =
         (0..3).fold(builder, |builder, member| builder.configure_member(member, tls(&shop, member)));
-    let ring = Arc::new(builder.start().await);
+    let ring = builder.start().await;
     let keys = fill(&ring, "rotated").await;
     let options = with_certificate(&shop.path("client.crt"), &shop.path("both.crt"));
     let options = format!("{options} --key {}", shop.name("client.key"));
-    let load = Load::new().through_doors(&ring, &keys).over_tls(&ring, &shop, &options, &keys[0]);
-    let load = load.on_one_connection(&ring[1], &shop, &options, &keys[0]);
+    let load = through_doors(Load::new(), &ring, &keys);
+    let load = over_tls(load, &ring, &shop, &options, &keys[0]);
+    let load = on_one_connection(load, &ring[1], &shop, &options, &keys[0]);
     load.continue_for(300).await;
 
     for (file, by) in [("trust", "trust-both.p12"), ("node", "new.p12"), ("trust", "trust-new.p12")] {
@@ -269,16 +212,14 @@ async fn a_shared_keystore_without_names_is_replaced_under_load_and_members_that
     let options = format!("-k --cert {} --key {}", shop.name("client.crt"), shop.name("client.key"));
     for (file, by) in [("trust", "trust-both.p12"), ("node", "new.p12"), ("trust", "trust-new.p12")] {
         for number in 0..3 {
-            let shared = Arc::new(ring);
-            let keys = fill(&shared, &format!("{file}-{by}-{number}")).await;
-            let load = Load::new().through_doors(&shared, &keys);
-            let load = load.over_tls(&shared, &shop, &options, &keys[0]);
+            let keys = fill(&ring, &format!("{file}-{by}-{number}")).await;
+            let load = through_doors(Load::new(), &ring, &keys);
+            let load = over_tls(load, &ring, &shop, &options, &keys[0]);
             load.continue_for(50).await;
             shop.replace(&format!("{file}-{number}.p12"), by);
-            reload(&shared[number], "tls").await;
+            reload(&ring[number], "tls").await;
             load.continue_for(100).await;
             load.end().await;
-            ring = Arc::into_inner(shared).expect("the clients have ended");
             ring.kill(number);
             ring.restart(number).await;
             ring.wait_until_all_online().await;
@@ -302,9 +243,9 @@ async fn the_secret_of_automatic_tls_is_replaced_under_load_and_no_request_fails
     let shop = Workshop::new();
     first_secret(&shop);
     let text = format!("{}\n\n[tls]\nauto = true", secret_files(&shop));
-    let ring = Arc::new(Ring::builder(3).with_doors().configure(text).start().await);
+    let ring = Ring::builder(3).with_doors().configure(text).start().await;
     let keys = fill(&ring, "rotated").await;
-    let load = Load::new().through_doors(&ring, &keys);
+    let load = through_doors(Load::new(), &ring, &keys);
     rotate_secret(&shop, &ring, &load).await;
     load.end().await;
     ring.wait_until_all_online().await;
@@ -370,11 +311,9 @@ async fn the_secret_of_a_plain_ring_is_replaced_under_load_and_a_member_that_res
     first_secret(&shop);
     let mut ring = Ring::builder(3).configure(secret_files(&shop)).start().await;
     let keys = fill(&ring, "rotated").await;
-    let shared = Arc::new(ring);
-    let load = Load::new().through_doors(&shared, &keys);
-    rotate_secret(&shop, &shared, &load).await;
+    let load = through_doors(Load::new(), &ring, &keys);
+    rotate_secret(&shop, &ring, &load).await;
     load.end().await;
-    ring = Arc::into_inner(shared).expect("the clients have ended");
     ring.kill(2);
     ring.restart(2).await;
     ring.wait_until_all_online().await;

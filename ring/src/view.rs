@@ -17,6 +17,7 @@ pub struct View {
     me: MemberIndex,
     addressable: MemberSet,
     receiving: MemberSet,
+    returned: MemberSet,
     leaving: bool,
 }
 
@@ -43,7 +44,7 @@ impl View {
     #[must_use]
     pub fn all_online(ring: Arc<Ring>, me: MemberIndex) -> Self {
         let addressable: MemberSet = ring.roster().map(|(index, _)| index).collect();
-        Self { ring, other: None, me, addressable, receiving: addressable, leaving: false }
+        Self::of(ring, me, addressable)
     }
 
     /// Self, and whoever `health` has online; the same members take copies.
@@ -51,7 +52,21 @@ impl View {
     pub fn new(ring: Arc<Ring>, me: MemberIndex, health: &Health) -> Self {
         let online = ring.roster().map(|(index, _)| index).filter(|index| health.is_online(*index));
         let addressable: MemberSet = online.chain([me]).collect();
-        Self { ring, other: None, me, addressable, receiving: addressable, leaving: false }
+        Self::of(ring, me, addressable)
+    }
+
+    fn of(ring: Arc<Ring>, me: MemberIndex, addressable: MemberSet) -> Self {
+        let (receiving, returned) = (addressable, MemberSet::EMPTY);
+        Self { ring, other: None, me, addressable, receiving, returned, leaving: false }
+    }
+
+    /// The same with `members` ready, and in possession of all that they should keep, though they are not addressable
+    /// yet: where copies are kept, they are asked rather than a stand-in.
+    #[must_use]
+    pub fn returned(self, members: impl IntoIterator<Item = MemberIndex>) -> Self {
+        let returned =
+            if self.ring.replicas() > 1 { members.into_iter().collect() } else { MemberSet::EMPTY };
+        Self { returned, ..self }
     }
 
     /// The same while `other` (on the same roster) is on its way in or out: its home members keep copies too.
@@ -126,6 +141,11 @@ impl View {
         // Self is addressable, so something is found, unless self is not in this ring and nobody of it is there.
         let nobody = (self.ring.len(), self.me);
         let (rank, member) = first_among(&self.ring, digest, &self.addressable).unwrap_or(nobody);
+        if rank >= self.ring.replicas()
+            && let Some(member) = self.homes(digest).find(|home| self.returned.contains(*home))
+        {
+            return Lookup { member, role: Role::Owner };
+        }
         Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } }
     }
 
@@ -135,15 +155,32 @@ impl View {
         let mut list = self.ring.preference_list(digest).enumerate();
         let found = list.find(|(_, member)| self.is_addressable(*member) && Some(*member) != absent);
         let (rank, member) = found.unwrap_or((self.ring.len(), self.me));
+        let mut returned = self.homes(digest).filter(|home| self.returned.contains(*home));
+        if rank >= self.ring.replicas()
+            && let Some(member) = returned.find(|home| Some(*home) != absent)
+        {
+            return Lookup { member, role: Role::Owner };
+        }
         Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } }
     }
 
     /// Who executes requests in place of self: the first other member of the preference list that is addressable or at
     /// least takes copies.
     #[must_use]
-    pub fn substitute(&self, digest: Digest) -> Option<MemberIndex> {
-        let mut list = self.ring.preference_list(digest);
-        list.find(|member| *member != self.me && (self.is_addressable(*member) || self.is_receiving(*member)))
+    pub fn substitute(&self, digest: Digest) -> Option<Lookup> {
+        let mut list = self.ring.preference_list(digest).enumerate();
+        let is_there = |member| self.is_addressable(member) || self.is_receiving(member);
+        let (rank, member) = list.find(|(_, member)| *member != self.me && is_there(*member))?;
+        Some(Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } })
+    }
+
+    /// Whether `member` would execute requests for `digest` in place of self if it were addressable: no home member is,
+    /// and it stands before every other that is.
+    #[must_use]
+    pub fn would_stand_in(&self, digest: Digest, member: MemberIndex) -> bool {
+        let mut list = self.ring.preference_list(digest).enumerate();
+        let first = list.find(|(_, other)| *other == member || self.is_addressable(*other));
+        first.is_some_and(|(rank, first)| first == member && rank >= self.ring.replicas())
     }
 
     /// The home members of `digest`, whatever their health.
@@ -187,11 +224,16 @@ impl View {
             let stands_in = |member: &MemberIndex| {
                 *member != self.me && self.is_addressable(*member) && !homes.contains(member)
             };
+            // Who is being handed what it will stand in for, before self does again.
+            let comes_back = |member: &MemberIndex| {
+                takes(member) && !self.is_addressable(*member) && self.would_stand_in(digest, *member)
+            };
+            let returning: Vec<_> = list().skip(ring.replicas()).filter(comes_back).take(1).collect();
             let stand_ins: Vec<_> = match missing {
                 0 => Vec::new(),
                 _ => list().skip(ring.replicas()).filter(stands_in).take(missing).collect(),
             };
-            add(&mut receivers, homes.into_iter().chain(stand_ins));
+            add(&mut receivers, homes.into_iter().chain(stand_ins).chain(returning));
         }
         receivers
     }

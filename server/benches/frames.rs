@@ -47,6 +47,7 @@ fn get() -> Operation {
 }
 
 const FORWARDED: Passage = Passage {
+    to: None,
     hops: 1,
     ring: RingId::from_u64(7),
     instead_of: None,

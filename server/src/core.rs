@@ -129,7 +129,7 @@ impl Core {
         let mut changes = self.membership.changes();
         let wait = async {
             while !condition() {
-                let _ = changes.changed().await;
+                changes.changed().await;
             }
         };
         tokio::time::timeout(patience, wait).await.is_ok()

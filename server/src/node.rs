@@ -258,7 +258,8 @@ fn accept_member(
 /// Keeps what new streams say of the ring up to date.
 async fn show_ring(core: Arc<Core>, identity: Arc<Identity>) {
     let mut changes = core.membership().changes();
-    while changes.changed().await.is_ok() {
+    loop {
+        changes.changed().await;
         identity.set_ring_id(core.membership().view().ring().id());
     }
 }

@@ -25,6 +25,7 @@ use crate::peer::PeerError;
 use crate::peer::network::{Ask, Executed, Handler, MAX_HOPS, Network, Passage, Told};
 use crate::sweep;
 pub use counts::Counts;
+use counts::Passed;
 
 /// What is left for the next in the preference list when the first member took all of `cluster.peer_timeout`.
 pub const GRACE: Duration = Duration::from_millis(150);
@@ -77,6 +78,8 @@ struct Journey<'a> {
     from: Option<&'a MemberAddress>,
     /// Until when an answer is worth anything.
     deadline: Instant,
+    /// Whether a member that did not answer may have executed it.
+    may_have_run: bool,
 }
 
 /// What came of a request, who executed it, and how it got there.
@@ -177,6 +180,7 @@ impl Objects {
         let repeats_harm = !operation.is_repeatable();
         let passage = Passage {
             hops: 0,
+            to: None,
             ring: view.ring().id(),
             instead_of: None,
             after_failure: false,
@@ -185,12 +189,14 @@ impl Objects {
         };
         let deadline = Instant::now() + self.0.settings.peer_timeout + GRACE;
         let digest = key.digest();
-        let arrival = self.travel(Journey { key, digest, operation, passage, from: None, deadline }).await;
+        let arrival = self
+            .travel(Journey { key, digest, operation, passage, from: None, deadline, may_have_run: false })
+            .await;
         let result = match arrival.result {
             Executed::Done(result) => result,
             Executed::NotOwner => Err(nobody()),
         };
-        self.0.counts.operation(arrival.route);
+        self.0.counts.operation(arrival.route, &result);
         Answer { result, member: arrival.member, route: arrival.route }
     }
 
@@ -210,6 +216,7 @@ impl Objects {
                 Plan::Nobody => break,
                 Plan::Here(authority) => match self.carry_out(&journey, authority).await {
                     Execution::Done(result) => {
+                        let Executed::Done(result) = journey.honest(Executed::Done(result)) else { continue };
                         let (member, route) =
                             (parts.membership.own_label(), route_here(&view, journey.digest));
                         return Arrival { result: Executed::Done(result), member, route };
@@ -230,6 +237,7 @@ impl Objects {
                     match self.pass(&mut journey, &to, is_down).await {
                         Some(Executed::NotOwner) | None => {}
                         Some(result) => {
+                            let result = journey.honest(result);
                             let route = if role == Role::Owner { Route::Forwarded } else { Route::StandIn };
                             return Arrival { result, member: Bytes::from(to.to_string()), route };
                         }
@@ -243,7 +251,7 @@ impl Objects {
         let (member, route) = (parts.membership.own_label(), Route::Forwarded);
         let result = match journey.from {
             Some(_) => Executed::NotOwner,
-            None => Executed::Done(Err(nobody())),
+            None => journey.honest(Executed::Done(Err(nobody()))),
         };
         Arrival { result, member, route }
     }
@@ -272,8 +280,10 @@ impl Objects {
             Mandate::Doubting => Plan::Wait,
             Mandate::Passive => match view.substitute(*digest) {
                 None if self.0.membership.own_state() == MemberState::Starting => Plan::Nobody,
-                None => Plan::Here(Authority::Owner),
-                Some(member) => Plan::Pass { to: address(member), role, is_down: true },
+                Some(Lookup { member, role }) if !self.0.owner.stands_alone(*digest, view) => {
+                    Plan::Pass { to: address(member), role, is_down: true }
+                }
+                _ => Plan::Here(Authority::Owner),
             },
         }
     }
@@ -301,9 +311,15 @@ impl Objects {
         let timeout = if journey.from.is_some() { left / 2 } else { left.min(peer_timeout) };
         let passage = Passage {
             hops: journey.passage.hops + 1,
+            to: parts.membership.incarnation_of(to),
             instead_of: is_down.then(|| parts.membership.term()),
             ..journey.passage
         };
+        parts.counts.pass(match (is_down, journey.from) {
+            (true, _) => Passed::Down,
+            (false, Some(_)) => Passed::Up,
+            (false, None) => Passed::Forward,
+        });
         let began = Instant::now();
         let sent = parts.network.execute(to, journey.key, journey.operation, passage, timeout).await;
         parts.counts.forward(&sent, began.elapsed());
@@ -317,6 +333,7 @@ impl Objects {
             parts.membership.damage(to, &failure.to_string());
         }
         journey.passage.after_failure = true;
+        journey.may_have_run |= matches!(failure, PeerError::Lost(_)) && !journey.operation.is_read();
         let replicas = parts.membership.view().ring().replicas();
         // With copies, whoever becomes owner knows whether the operation ran; without, nobody does.
         if matches!(failure, PeerError::Lost(_)) && !journey.operation.is_repeatable() && replicas == 1 {
@@ -336,8 +353,23 @@ impl Objects {
     }
 
     fn here(&self, result: Result<Outcome, Refusal>, route: Route) -> Answer {
-        self.0.counts.operation(route);
+        self.0.counts.operation(route, &result);
         Answer { result, member: self.0.membership.own_label(), route }
+    }
+}
+
+impl Journey<'_> {
+    /// The same result, unless it says that nothing was done where that is not known.
+    fn honest(&self, result: Executed) -> Executed {
+        match result {
+            Executed::Done(Err(refusal @ (Refusal::NoMajority { .. } | Refusal::Unavailable(_))))
+                if self.may_have_run =>
+            {
+                let why = format!("a member that did not answer may have executed it ({refusal})");
+                Executed::Done(Err(Refusal::OutcomeUnknown(why)))
+            }
+            result => result,
+        }
     }
 }
 
@@ -375,13 +407,25 @@ impl Handler for Objects {
         let parts = &*self.0;
         parts.counts.for_member();
         parts.membership.saw_ring(from, passage.ring);
+        // It may have lain here while this node was stopped, and its sender gone elsewhere with it.
+        let _ = parts.membership.resolved().await;
+        if passage.to.is_some_and(|to| to != parts.membership.incarnation()) {
+            return Executed::NotOwner;
+        }
         if let Some(refusal) = self.refuses(&parts.membership.view()) {
             return Executed::Done(Err(refusal));
         }
         let deadline = Instant::now() + time_left;
         let digest = key.digest();
-        let journey =
-            Journey { key: &key, digest, operation: &operation, passage, from: Some(from), deadline };
+        let journey = Journey {
+            key: &key,
+            digest,
+            operation: &operation,
+            passage,
+            from: Some(from),
+            deadline,
+            may_have_run: false,
+        };
         self.travel(journey).await.result
     }
 
@@ -390,7 +434,7 @@ impl Handler for Objects {
         match ask {
             Ask::Heartbeat(beat) => membership.answer(from, &beat).map_or(Told::Busy, Told::Heartbeat),
             Ask::Copy(copy) => Told::Copied(owner.keep(from, copy).await),
-            Ask::Record(key) => Told::Record(owner.store().record(&key)),
+            Ask::Record(key) => Told::Record(owner.store().record(&key), owner.repeats().of(key.digest())),
             Ask::Offer(offers) => Told::Wanted(owner.wants(&offers)),
             Ask::Sums { bits } => {
                 let view = Arc::clone(&membership.view());

@@ -5,10 +5,10 @@ mod metrics;
 use std::sync::Arc;
 
 use ringhold_config::Config;
-use ringhold_ring::{Key, MemberHealth, MemberState, Role, Timestamp};
+use ringhold_ring::{Key, Mandate, MemberHealth, MemberState, Role, Timestamp};
 
 use crate::core::Core;
-use crate::http::report::{ClusterReport, CopiesReport, Location, MemberReport, NodeStatus};
+use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
 use crate::membership::MemberKnown;
 use crate::node::protection::Protection;
 use crate::telemetry::metrics::Page;
@@ -67,6 +67,10 @@ impl Status {
 impl NodeStatus for Status {
     fn is_ready(&self) -> Result<(), String> {
         match self.own_state() {
+            // Whoever waits for this restarts the next member: then this one must stand in for it.
+            MemberState::Ready if self.core.membership().mandate() == Mandate::Passive => {
+                Err("others do not send this node its requests yet".to_owned())
+            }
             MemberState::Ready => Ok(()),
             state => Err(format!("this node is {}", state.name())),
         }
@@ -91,7 +95,7 @@ impl NodeStatus for Status {
             syncing_since_ms: membership.syncing_since().map(Timestamp::as_millis),
             target_ring_id: membership.target().map(|id| id.to_string()),
             handoff: self.core.sweep().report().into_iter().map(Into::into).collect(),
-            copies: CopiesReport::default(),
+            copies: self.core.objects().owner().copies().into(),
         }
     }
 

@@ -42,7 +42,7 @@ pub struct Request {
 #[derive(Debug)]
 pub enum Next {
     /// It sends the same again.
-    Repeat(Request),
+    Repeat(Box<Request>),
     /// It goes on to something else.
     Done,
 }
@@ -106,6 +106,12 @@ impl Clients {
     #[must_use]
     pub fn key_of(&self, client: usize) -> Option<Key<'static>> {
         self.waiting.get(&client).map(|(_, request)| request.key.clone())
+    }
+
+    /// What `client` waits for.
+    #[must_use]
+    pub fn action_of(&self, client: usize) -> Option<Action> {
+        self.waiting.get(&client).map(|(at, _)| self.history.0[*at].action)
     }
 
     /// What `client` asks next.
@@ -187,7 +193,7 @@ impl Clients {
                 if repeats {
                     operation.attempts += 1;
                     self.waiting.insert(client, (at, request.clone()));
-                    return Next::Repeat(request);
+                    return Next::Repeat(Box::new(request));
                 }
                 if !operation.is_doubtful {
                     operation.returned = Some((now_ms, Told::Refused));

@@ -5,8 +5,9 @@
 //! - [`host`]: a machine, whose process has a runtime of its own and can be paused and dropped.
 //! - [`fabric`], [`wire`]: the network between machines.
 //! - [`world`]: a run, from its first second to its last. [`checks`]: what must hold of it.
-//! - [`seeds`]: many runs, and what is said of them.
+//! - [`seeds`]: many runs, and what is said of them. [`panics`]: those of nodes, which count as violations.
 //! - [`real`]: the node that all this is for. [`toy`]: one with bugs to plant, which shows that the checks find them.
+//! - [`scale`]: figures of large rings, without a network.
 //!
 //! Nothing here takes a decision of a node's: a run is worth as much as the code that runs in it is the real one.
 
@@ -18,8 +19,10 @@ pub mod history;
 pub mod host;
 pub mod log;
 pub mod node;
+pub mod panics;
 pub mod random;
 pub mod real;
+pub mod scale;
 pub mod scenario;
 pub mod seeds;
 pub mod toy;

@@ -8,11 +8,16 @@ use parking_lot::Mutex;
 
 use crate::checks::{self, Violation};
 use crate::node::Node;
+use crate::panics;
 use crate::scenario::{Scenario, Weather};
 use crate::world::{Tally, World};
 
+/// How often running seeds are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The most lines of a failing key's log that are shown.
-const MAX_LINES: usize = 120;
+const MAX_LINES: usize = 600;
+/// A seed that takes so long does not end: something runs without end in no time of the simulation.
+const ENDLESS: Duration = Duration::from_secs(300);
 /// The most violations of a seed that are shown.
 const MAX_SHOWN: usize = 4;
 
@@ -38,12 +43,18 @@ impl Verdict {
     #[must_use]
     pub fn of<N: Node>(seed: u64, weathers: &[Weather]) -> Self {
         let scenario = Scenario::new(seed, weathers);
+        let panics = panics::count();
         let run = World::<N>::new(&scenario, None).run();
+        let panics = panics::count() - panics;
+        let mut violations = checks::violations(&scenario, &run);
+        if panics > 0 {
+            violations.push(Violation::new(None, format!("nodes panicked {panics} times")));
+        }
         Self {
             seed,
             weather: scenario.weather,
             summary: scenario.summary(),
-            violations: checks::violations(&scenario, &run),
+            violations,
             tally: run.tally,
             sum: run.log.sum(),
         }
@@ -99,18 +110,29 @@ struct Row {
 }
 
 impl Summary {
-    /// Runs `count` seeds from `first` on, and shows every failure as it comes.
+    /// Runs `count` seeds from `first` on, and shows every failure as it comes. A seed that does not end is handed to
+    /// `give_up`, as nothing else can be done about it.
     #[must_use]
-    pub fn of<N: Node>(first: u64, count: u64, weathers: &[Weather], show: impl Fn(&Verdict) + Sync) -> Self {
+    pub fn of<N: Node>(
+        first: u64,
+        count: u64,
+        weathers: &[Weather],
+        show: impl Fn(&Verdict) + Sync,
+        give_up: impl Fn(u64),
+    ) -> Self {
         let begun = Instant::now();
         let next = AtomicU64::new(0);
         let verdicts = Mutex::new(Vec::new());
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let running = Mutex::new(vec![None; threads]);
         std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
+            let (next, running, verdicts, show) = (&next, &running, &verdicts, &show);
+            let worker = |thread: usize| {
+                scope.spawn(move || {
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
+                        running.lock()[thread] =
+                            (at < count).then(|| (first.wrapping_add(at), Instant::now()));
                         if at >= count {
                             return;
                         }
@@ -120,7 +142,16 @@ impl Summary {
                         }
                         verdicts.lock().push(verdict);
                     }
-                });
+                })
+            };
+            let workers: Vec<_> = (0..threads).map(worker).collect();
+            while !workers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                std::thread::sleep(LOOK_EVERY);
+                let endless = |(_, since): &(u64, Instant)| since.elapsed() > ENDLESS;
+                let endless = running.lock().iter().flatten().copied().find(endless);
+                if let Some((seed, _)) = endless {
+                    give_up(seed);
+                }
             }
         });
         let mut summary = Self { took: begun.elapsed(), ..Self::default() };

@@ -215,6 +215,7 @@ impl<const BUG: u8> Node for Toy<BUG> {
             (inner.execute_here(key, &operation, delivery.id), Route::Local)
         } else {
             let passage = Passage {
+                to: None,
                 hops: 1,
                 ring: inner.ring.id(),
                 instead_of: None,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ringhold_ring::MemberAddress;
 
-use crate::checks::{Agreement, Seen, Violation};
+use crate::checks::{Agreement, Holding, Seen, Violation};
 use crate::clients::{Clients, Next, Request, TIMEOUT};
 use crate::fabric::{Arrival, Fabric, Link, Notice};
 use crate::faults::{Condition, Fault, Faults};
@@ -224,9 +224,10 @@ impl<'a, N: Node> World<'a, N> {
     fn agreement(&self) -> Agreement {
         let living: Vec<_> =
             (0..self.hosts.len()).filter(|machine| self.hosts[*machine].is_alive()).collect();
-        let held = living.iter().map(|machine| {
-            let now = self.hosts[*machine].clock(self.now_ms);
-            (self.scenario.machines[*machine].clone(), now, self.hosts[*machine].records())
+        let held = living.into_iter().map(|machine| Holding {
+            member: self.scenario.machines[machine].clone(),
+            now: self.hosts[machine].clock(self.now_ms),
+            records: self.hosts[machine].records(),
         });
         let setup = self.scenario.setup_of(0, &self.members);
         Agreement::of(&setup, held.collect())
@@ -527,7 +528,7 @@ impl<'a, N: Node> World<'a, N> {
         let attempt = self.numbers;
         self.attempts.insert(attempt, (client, machine));
         let Request { key, operation, delivery } = request;
-        let what = format!("client {client} asks {machine}: {operation:?}");
+        let what = format!("client {client} asks {machine}: {:?}", self.clients.action_of(client));
         self.log.add(self.now_ms, || Event::Noted { what, key: Some(key.clone()) });
         self.fabric.post(machine, Arrival::Request { attempt, key, operation, delivery });
         let timeout_ms = u64::try_from(TIMEOUT.as_millis()).unwrap_or_default();
@@ -537,7 +538,7 @@ impl<'a, N: Node> World<'a, N> {
     fn go_on(&mut self, client: usize, next: Next, now_ms: u64) {
         let rest_ms = now_ms + 1 + self.random.below(self.scenario.rest_ms);
         match next {
-            Next::Repeat(request) => self.at(rest_ms, Act::Send { client, request: Box::new(request) }),
+            Next::Repeat(request) => self.at(rest_ms, Act::Send { client, request }),
             Next::Done => self.at(rest_ms, Act::Ask { client }),
         }
     }

@@ -8,7 +8,7 @@ use ringhold_simulation::toy::{LOSES_WRITES, RESURRECTS, RUNS_TWICE, SOUND, Toy}
 const WEATHERS: &[Weather] = &[Weather::Calm, Weather::Pauses, Weather::Partitions];
 
 fn found<N: Node>(seeds: u64) -> Vec<String> {
-    let summary = Summary::of::<N>(1, seeds, WEATHERS, |_| ());
+    let summary = Summary::of::<N>(1, seeds, WEATHERS, |_| (), |_| std::process::exit(1));
     let failed = summary.failed.iter();
     failed
         .map(|verdict| format!("seed {} ({}): {:?}", verdict.seed, verdict.summary, verdict.violations))
@@ -17,7 +17,7 @@ fn found<N: Node>(seeds: u64) -> Vec<String> {
 
 #[test]
 fn a_sound_node_passes() {
-    assert_eq!(found::<Toy<SOUND>>(12), [] as [String; 0]);
+    assert_eq!(found::<Toy<SOUND>>(8), [] as [String; 0]);
 }
 
 #[test]

@@ -9,7 +9,9 @@ mod deny;
 mod error;
 mod faults;
 mod fuzz;
+mod instructions;
 mod links;
+mod simulate;
 mod steps;
 mod test;
 mod tools;
@@ -49,6 +51,11 @@ const CHORES: &[Chore] = &[
         run: Run::With(faults::run),
     },
     Chore {
+        name: "instructions",
+        does: "what a request costs in instructions against what is recorded; --record to record",
+        run: Run::With(instructions::run),
+    },
+    Chore {
         name: "deny",
         does: "licences, bans and sources of dependencies (needs cargo-deny)",
         run: Run::Plain(deny::run),
@@ -58,6 +65,11 @@ const CHORES: &[Chore] = &[
         name: "fuzz",
         does: "broken input for every parser: [--seconds N | --inputs N] [--seed N] [TARGET...]",
         run: Run::With(fuzz::run),
+    },
+    Chore {
+        name: "simulate",
+        does: "whole rings over a simulated network and clock: [--seeds N] [--first S] | --seed S | --scale",
+        run: Run::With(simulate::run),
     },
 ];
 
@@ -96,8 +108,8 @@ fn misuse(what: &str) -> ExitCode {
 }
 
 fn help() -> String {
-    let chores = CHORES.iter().map(|chore| format!("\n  {:<6} {}", chore.name, chore.does));
-    format!("Usage: cargo xtask <chore>\n{}\n  {:<6} {}", chores.collect::<String>(), "help", "this list")
+    let chores = CHORES.iter().map(|chore| format!("\n  {:<12} {}", chore.name, chore.does));
+    format!("Usage: cargo xtask <chore>\n{}\n  {:<12} {}", chores.collect::<String>(), "help", "this list")
 }
 
 #[cfg(test)]

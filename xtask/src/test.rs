@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::command::CommandLine;
 use crate::error::Error;
 use crate::steps::Steps;
-use crate::{fuzz, links, tools};
+use crate::{fuzz, instructions, links, simulate, tools};
 
 /// The program whose processes the integration tests start.
 const PROGRAM: &str = "ringhold";
@@ -41,11 +41,17 @@ fn take_all(steps: &mut Steps, fuzz_seconds: u32) -> Result<(), Error> {
     steps.take("lints", cargo("clippy --workspace --all-targets --locked -- -D warnings"))?;
     // Rings of real processes are judged by how long things take, so they run what users run.
     let program = steps.take("release program", build_program)?;
+    steps.take("instructions", || instructions::count(&program, &[]))?;
     steps.take("tests", || {
         // A test that skips itself where something is not allowed must not do so here.
         let tests = CommandLine::cargo("test --workspace --locked").with("RINGHOLD_BIN", program);
         tests.with("RINGHOLD_CI", "1").run()
     })?;
+    if simulate::TESTED {
+        steps.take("simulation", || {
+            simulate::run(&["--seeds".to_owned(), simulate::TESTED_SEEDS.to_owned()])
+        })?;
+    }
     steps.take("documentation", || {
         CommandLine::cargo("doc --workspace --no-deps --locked").with("RUSTDOCFLAGS", "-D warnings").run()
     })?;

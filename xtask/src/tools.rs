@@ -17,6 +17,7 @@ struct Tool {
 /// All of them. A test that needs another one adds its line here.
 const TOOLS: &[Tool] = &[
     Tool { command: "bash", package: "bash" },
+    Tool { command: "callgrind_control", package: "valgrind" },
     Tool { command: "curl", package: "curl" },
     Tool { command: "faketime", package: "faketime" },
     Tool { command: "git", package: "git" },
@@ -27,6 +28,7 @@ const TOOLS: &[Tool] = &[
     Tool { command: "prlimit", package: "util-linux" },
     Tool { command: "promtool", package: "prometheus" },
     Tool { command: "unshare", package: "util-linux" },
+    Tool { command: "valgrind", package: "valgrind" },
 ];
 
 /// Makes sure that every tool is here.

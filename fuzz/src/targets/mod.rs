@@ -6,6 +6,7 @@ mod configuration;
 mod headers;
 mod keystores;
 mod patches;
+mod plain;
 mod stream;
 mod texts;
 
@@ -47,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     configuration::FILE,
     configuration::OVERRIDES,
     patches::PATCH,
+    plain::PLAIN,
 ];
 
 /// The kind of a value: what its `Debug` output begins with, without texts in quotes and words that hold a digit. They

@@ -213,11 +213,25 @@ fn requests() -> Vec<Vec<u8>> {
             conditions,
         },
     ];
-    let direct =
-        Passage { hops: 1, ring: RING, instead_of: None, after_failure: false, any_copy: false, id: None };
+    let direct = Passage {
+        to: None,
+        hops: 1,
+        ring: RING,
+        instead_of: None,
+        after_failure: false,
+        any_copy: false,
+        id: None,
+    };
     let id = Some(OperationId::from_u128(9));
-    let passed =
-        Passage { hops: 3, instead_of: Some(term()), after_failure: true, any_copy: true, id, ..direct };
+    let passed = Passage {
+        to: Some(Incarnation::new(42)),
+        hops: 3,
+        instead_of: Some(term()),
+        after_failure: true,
+        any_copy: true,
+        id,
+        ..direct
+    };
     let encode = |operation: &Operation, passage| {
         let mut payload = Vec::new();
         if let Ok(key) = Key::new("a/key") {
@@ -277,10 +291,13 @@ fn replies() -> Vec<Vec<u8>> {
         Reply::Told(Told::Copied(Copied::Newer(version()))),
         Reply::Told(Told::Wanted(vec![true, false, true, true, false, false, true, false, true])),
         Reply::Told(Told::Sums(Bytes::from(vec![8; 32]))),
-        Reply::Told(Told::Record(None)),
-        Reply::Told(Told::Record(Some(Record::Object(object(10))))),
-        Reply::Told(Told::Record(Some(Record::Object(object(INLINE_BYTES + 1))))),
-        Reply::Told(Told::Record(Some(tombstone))),
+        Reply::Told(Told::Record(None, Vec::new())),
+        Reply::Told(Told::Record(
+            Some(Record::Object(object(10))),
+            vec![(OperationId::from_u128(5), version())],
+        )),
+        Reply::Told(Told::Record(Some(Record::Object(object(INLINE_BYTES + 1))), Vec::new())),
+        Reply::Told(Told::Record(Some(tombstone), Vec::new())),
         Reply::Told(Told::Ring(ring())),
         Reply::Told(Told::Busy),
         Reply::NotOwner,

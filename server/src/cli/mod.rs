@@ -106,9 +106,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// A node uses every core; what only talks to one needs a single thread.
+/// A node uses every core; what only talks to one needs a single thread. Where there is a single core, threads that
+/// hand work to each other only cost time.
 fn on_all_cores(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+    let mut runtime = match std::thread::available_parallelism() {
+        Ok(cores) if cores.get() == 1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    runtime.enable_all().build()?.block_on(command)
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {

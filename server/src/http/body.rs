@@ -13,7 +13,7 @@ use http::{Version, request};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::guard::Caller;
@@ -33,7 +33,7 @@ const BYTES_PER_TIMEOUT: usize = 64 << 10;
 /// The memory for request bodies, over all connections of a node.
 #[derive(Debug)]
 pub(super) struct Budget {
-    kibibytes: Semaphore,
+    kibibytes: Arc<Semaphore>,
     total: u32,
     traffic: Arc<Traffic>,
 }
@@ -42,7 +42,7 @@ impl Budget {
     pub(super) fn new(bytes: usize, traffic: Arc<Traffic>) -> Self {
         let total = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
         let permits = (total as usize).min(Semaphore::MAX_PERMITS);
-        Self { kibibytes: Semaphore::new(permits), total, traffic }
+        Self { kibibytes: Arc::new(Semaphore::new(permits)), total, traffic }
     }
 }
 
@@ -54,20 +54,31 @@ pub(super) struct Allowance<'a> {
     pub(super) budget: &'a Budget,
 }
 
-impl<'a> Allowance<'a> {
-    async fn take(self, bytes: usize) -> Result<SemaphorePermit<'a>, BodyError> {
-        // A body larger than the whole budget may still come, alone.
-        let share = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(self.budget.total);
-        let taken = timeout(self.pause, self.budget.kibibytes.acquire_many(share)).await;
-        taken.ok().and_then(Result::ok).ok_or(BodyError::Overloaded)
+/// A part of the budget; it is given back when this is dropped.
+pub(super) type Share = OwnedSemaphorePermit;
+
+impl Allowance<'_> {
+    async fn take(self, bytes: usize) -> Result<Share, BodyError> {
+        let share = Arc::clone(&self.budget.kibibytes).acquire_many_owned(self.share(bytes));
+        timeout(self.pause, share).await.ok().and_then(Result::ok).ok_or(BodyError::Overloaded)
+    }
+
+    /// What a body of so many bytes takes, if it can be had at once.
+    pub(super) fn take_now(self, bytes: usize) -> Option<Share> {
+        Arc::clone(&self.budget.kibibytes).try_acquire_many_owned(self.share(bytes)).ok()
+    }
+
+    /// In KiB. A body larger than the whole budget may still come, alone.
+    fn share(self, bytes: usize) -> u32 {
+        u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(self.budget.total)
     }
 }
 
 /// A body that has arrived, with its share of the budget: hold it until the request is done.
 #[derive(Debug)]
-pub(super) struct Received<'a> {
+pub(super) struct Received {
     pub(super) bytes: Bytes,
-    _share: Option<SemaphorePermit<'a>>,
+    _share: Option<Share>,
 }
 
 /// Why a body did not arrive.
@@ -106,13 +117,25 @@ impl From<BodyError> for Problem {
     }
 }
 
+/// Where a body is.
+#[derive(Debug)]
+enum Source {
+    /// There is none, or it has been read, or it is lost.
+    Nowhere,
+    /// It has arrived.
+    Here(Bytes),
+    /// It may still be on its way.
+    Incoming(Incoming),
+}
+
 /// A request's body before it is read.
 ///
 /// Dropped unread over HTTP/1, up to [`DISCARDED_BYTES`] of it are read in the background: closing a socket
 /// with bytes unread would reset the connection, and the client might never see the answer.
 #[derive(Debug)]
 pub(super) struct Upload {
-    incoming: Option<Incoming>,
+    source: Source,
+    share: Option<Share>,
     signed: Option<Box<SignedHead>>,
     pause: Duration,
     is_http1: bool,
@@ -122,20 +145,42 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// The body of a request from `caller`.
-    pub(super) fn from(caller: Caller, incoming: Incoming, head: &request::Parts, pause: Duration) -> Self {
+    /// The body of a request from `caller`; `share` is its share of the budget, if it has one already.
+    pub(super) fn from(
+        caller: Caller,
+        incoming: Incoming,
+        head: &request::Parts,
+        pause: Duration,
+        share: Option<Share>,
+    ) -> Self {
         let signed = if let Caller::Signer(signed) = caller { Some(signed) } else { None };
-        let incoming = Some(incoming).filter(|incoming| !incoming.is_end_stream());
+        let is_there = !incoming.is_end_stream();
+        let source = if is_there { Source::Incoming(incoming) } else { Source::Nowhere };
         let is_http1 = head.version <= Version::HTTP_11;
-        let waits_for_continue = incoming.is_some() && head.headers.contains_key(EXPECT);
+        let waits_for_continue = is_there && head.headers.contains_key(EXPECT);
         let (is_lost, is_forged) = (false, false);
-        Self { incoming, signed, pause, is_http1, waits_for_continue, is_lost, is_forged }
+        Self { source, share, signed, pause, is_http1, waits_for_continue, is_lost, is_forged }
+    }
+
+    /// A client's body that has arrived, in memory of its own.
+    pub(super) fn here(bytes: Bytes, share: Option<Share>) -> Self {
+        Self {
+            source: Source::Here(bytes),
+            share,
+            signed: None,
+            pause: Duration::ZERO,
+            is_http1: true,
+            waits_for_continue: false,
+            is_lost: false,
+            is_forged: false,
+        }
     }
 
     /// Whether the answer must say that the connection ends with it: the body broke off, or was refused before
     /// the client was told to send it, so nobody can tell where the next request would begin.
     pub(super) const fn ends_connection(&self) -> bool {
-        self.is_http1 && (self.is_lost || self.waits_for_continue && self.incoming.is_some())
+        self.is_http1
+            && (self.is_lost || self.waits_for_continue && matches!(self.source, Source::Incoming(_)))
     }
 
     /// Whether the body was not the one that a member signed.
@@ -144,8 +189,12 @@ impl Upload {
     }
 
     /// The whole body. What a refusal leaves unread is dropped with `self`.
-    pub(super) async fn receive<'a>(&mut self, allowance: Allowance<'a>) -> Result<Received<'a>, BodyError> {
-        let received = self.receive_unchecked(allowance).await;
+    pub(super) async fn receive(&mut self, allowance: Allowance<'_>) -> Result<Received, BodyError> {
+        let received = match self.receive_here(allowance) {
+            Some(received) => received,
+            // Boxed, so that whoever waits for less stays small.
+            None => Box::pin(self.receive_unchecked(allowance)).await,
+        };
         if let Some(limit) = received.as_ref().err().and_then(|error| error.limit()) {
             allowance.budget.traffic.limits.of(limit).raise();
         }
@@ -156,20 +205,33 @@ impl Upload {
         if self.is_forged { Err(BodyError::Forged) } else { Ok(received) }
     }
 
-    async fn receive_unchecked<'a>(&mut self, allowance: Allowance<'a>) -> Result<Received<'a>, BodyError> {
-        let Some(incoming) = &mut self.incoming else {
+    /// What need not be waited for.
+    fn receive_here(&mut self, allowance: Allowance<'_>) -> Option<Result<Received, BodyError>> {
+        let bytes = match &mut self.source {
+            Source::Nowhere => Bytes::new(),
+            Source::Here(bytes) => std::mem::take(bytes),
+            Source::Incoming(_) => return None,
+        };
+        let limit = allowance.max_bytes;
+        let is_sound = bytes.len() <= limit;
+        let received = Received { bytes, _share: self.share.take() };
+        Some(if is_sound { Ok(received) } else { Err(BodyError::TooLarge { limit }) })
+    }
+
+    async fn receive_unchecked(&mut self, allowance: Allowance<'_>) -> Result<Received, BodyError> {
+        let Source::Incoming(incoming) = &mut self.source else {
             return Ok(Received { bytes: Bytes::new(), _share: None });
         };
         let length = Length::of(incoming, allowance.max_bytes)?;
-        let share = match length {
-            Length::Known(bytes) if bytes > COPIED_BYTES => Some(allowance.take(bytes).await?),
-            _ => None,
+        let share = match (length, self.share.take()) {
+            (Length::Known(bytes), None) if bytes > COPIED_BYTES => Some(allowance.take(bytes).await?),
+            (_, share) => share,
         };
         self.waits_for_continue = false;
         let received = receive(incoming, length, share, allowance).await;
         self.is_lost = matches!(received, Err(BodyError::Broken | BodyError::TimedOut));
         if self.is_lost || received.is_ok() {
-            self.incoming = None;
+            self.source = Source::Nowhere;
         }
         received
     }
@@ -177,7 +239,7 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let Some(incoming) = self.incoming.take() else { return };
+        let Source::Incoming(incoming) = std::mem::replace(&mut self.source, Source::Nowhere) else { return };
         if self.is_http1
             && !self.waits_for_continue
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
@@ -226,12 +288,12 @@ impl Length {
     }
 }
 
-async fn receive<'a>(
+async fn receive(
     incoming: &mut Incoming,
     length: Length,
-    mut share: Option<SemaphorePermit<'a>>,
-    allowance: Allowance<'a>,
-) -> Result<Received<'a>, BodyError> {
+    mut share: Option<Share>,
+    allowance: Allowance<'_>,
+) -> Result<Received, BodyError> {
     let Allowance { max_bytes, pause, .. } = allowance;
     let deadline = Instant::now() + length.patience(pause);
     let mut bytes = Vec::new();
@@ -284,7 +346,7 @@ mod tests {
                 let budget = Budget::new(100 << 10, Arc::default());
                 let pause = Duration::from_secs(10);
                 let (head, incoming) = request.into_parts();
-                let mut upload = Upload::from(Caller::Client, incoming, &head, pause);
+                let mut upload = Upload::from(Caller::Client, incoming, &head, pause, None);
                 let allowance = Allowance { max_bytes: 64 << 10, pause, budget: &budget };
                 let received = upload.receive(allowance).await.unwrap();
                 sender.send((received.bytes.clone(), budget.kibibytes.available_permits())).unwrap();

@@ -216,6 +216,11 @@ impl Guard {
             && policy.access.admit(origin.ip(), &head.headers, &head.method, origin.is_member()).is_ok()
     }
 
+    /// Whether any request that comes from there may go on that shows no member's token, whatever else it says.
+    pub(super) fn admits_unseen(&self, origin: &Origin) -> bool {
+        self.policy.load().access.admits_unseen(origin.ip(), origin.is_member())
+    }
+
     /// Whether a request may go on; if not, the answer.
     pub(super) fn admit(
         &self,

@@ -1,12 +1,11 @@
 //! The request headers that the object API knows, from text to the types of `object`.
 //!
-//! The header map is walked once; a request pays only for what it carries. Whoever gets a value from here need
-//! not check it again.
+//! The headers are walked once; a request pays only for what it carries. Whoever gets a value from here need not
+//! check it again.
 
 use std::time::SystemTime;
 
 use http::HeaderMap;
-use http::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use ringhold_ring::{Timestamp, Ttl, Version};
 
 use super::problem::{Code, Problem};
@@ -17,12 +16,12 @@ use crate::object::{Conditions, ContentType, Delivery, Forwarding, OperationId, 
 pub(super) enum Field<'a> {
     #[default]
     Absent,
-    Once(&'a HeaderValue),
-    Several(&'a HeaderValue),
+    Once(&'a [u8]),
+    Several(&'a [u8]),
 }
 
 impl<'a> Field<'a> {
-    fn add(&mut self, value: &'a HeaderValue) {
+    fn add(&mut self, value: &'a [u8]) {
         *self = match *self {
             Self::Absent => Self::Once(value),
             Self::Once(first) | Self::Several(first) => Self::Several(first),
@@ -32,7 +31,7 @@ impl<'a> Field<'a> {
     /// Its bytes when it stands there exactly once.
     pub(super) fn once(self) -> Option<&'a [u8]> {
         match self {
-            Self::Once(value) => Some(value.as_bytes()),
+            Self::Once(value) => Some(value),
             Self::Absent | Self::Several(_) => None,
         }
     }
@@ -40,7 +39,7 @@ impl<'a> Field<'a> {
     /// The bytes of the first, as Java's `getHeader` has it.
     pub(super) fn first(self) -> Option<&'a [u8]> {
         match self {
-            Self::Once(value) | Self::Several(value) => Some(value.as_bytes()),
+            Self::Once(value) | Self::Several(value) => Some(value),
             Self::Absent => None,
         }
     }
@@ -71,8 +70,9 @@ pub(super) struct Fields<'a> {
     content_encoding: Field<'a>,
     content_range: Field<'a>,
     host: Field<'a>,
-    if_match: bool,
-    if_none_match: bool,
+    has_conditions: bool,
+    if_match: Vec<&'a [u8]>,
+    if_none_match: Vec<&'a [u8]>,
     if_modified_since: Field<'a>,
     if_unmodified_since: Field<'a>,
 }
@@ -81,25 +81,37 @@ impl<'a> Fields<'a> {
     pub(super) fn of(headers: &'a HeaderMap) -> Self {
         let mut fields = Self::default();
         for (name, value) in headers {
-            match name.as_str() {
-                "host" => fields.host.add(value),
-                "x-ttl" => fields.ttl.add(value),
-                "x-pp-datastore-behavior" => fields.behavior.add(value),
-                "content-type" => fields.content_type.add(value),
-                "idempotency-key" => fields.idempotency_key.add(value),
-                "cache-control" => fields.any_copy |= allows_stale(value.as_bytes()),
-                "content-encoding" => fields.content_encoding.add(value),
-                "content-range" => fields.content_range.add(value),
-                "range" => fields.range.add(value),
-                "if-range" => fields.if_range.add(value),
-                "if-match" => fields.if_match = true,
-                "if-none-match" => fields.if_none_match = true,
-                "if-modified-since" => fields.if_modified_since.add(value),
-                "if-unmodified-since" => fields.if_unmodified_since.add(value),
-                _ => {}
-            }
+            fields.add(name.as_str().as_bytes(), value.as_bytes());
         }
         fields
+    }
+
+    /// Takes note of one header line, its name in lower case.
+    pub(super) fn add(&mut self, name: &[u8], value: &'a [u8]) {
+        match name {
+            b"host" => self.host.add(value),
+            b"x-ttl" => self.ttl.add(value),
+            b"x-pp-datastore-behavior" => self.behavior.add(value),
+            b"content-type" => self.content_type.add(value),
+            b"idempotency-key" => self.idempotency_key.add(value),
+            b"cache-control" => self.any_copy |= allows_stale(value),
+            b"content-encoding" => self.content_encoding.add(value),
+            b"content-range" => self.content_range.add(value),
+            b"range" => self.range.add(value),
+            b"if-range" => self.if_range.add(value),
+            _ => self.add_condition(name, value),
+        }
+    }
+
+    fn add_condition(&mut self, name: &[u8], value: &'a [u8]) {
+        match name {
+            b"if-match" => self.if_match.push(value),
+            b"if-none-match" => self.if_none_match.push(value),
+            b"if-modified-since" => self.if_modified_since.add(value),
+            b"if-unmodified-since" => self.if_unmodified_since.add(value),
+            _ => return,
+        }
+        self.has_conditions = true;
     }
 
     /// Whether there is exactly one `Host` (RFC 9112 section 3.2).
@@ -147,18 +159,24 @@ impl<'a> Fields<'a> {
     }
 
     /// The conditions of a write.
-    pub(super) fn write_conditions(&self, headers: &HeaderMap) -> Result<Conditions, Problem> {
+    pub(super) fn write_conditions(&self) -> Result<Conditions, Problem> {
+        if !self.has_conditions {
+            return Ok(Conditions::default());
+        }
         Ok(Conditions {
-            if_match: self.if_match.then(|| tags(headers, Comparison::Strong)).transpose()?,
-            if_none_match: self.if_none_match.then(|| tags(headers, Comparison::Weak)).transpose()?,
+            if_match: tags(&self.if_match, Comparison::Strong)?,
+            if_none_match: tags(&self.if_none_match, Comparison::Weak)?,
             if_modified_since: None,
             if_unmodified_since: date(self.if_unmodified_since),
         })
     }
 
     /// The conditions of a read; only there does `If-Modified-Since` mean anything.
-    pub(super) fn read_conditions(&self, headers: &HeaderMap) -> Result<Conditions, Problem> {
-        let conditions = self.write_conditions(headers)?;
+    pub(super) fn read_conditions(&self) -> Result<Conditions, Problem> {
+        if !self.has_conditions {
+            return Ok(Conditions::default());
+        }
+        let conditions = self.write_conditions()?;
         Ok(Conditions { if_modified_since: date(self.if_modified_since), ..conditions })
     }
 }
@@ -220,15 +238,17 @@ enum Comparison {
     Weak,
 }
 
-fn tags(headers: &HeaderMap, comparison: Comparison) -> Result<Tags, Problem> {
-    let name = if comparison == Comparison::Strong { IF_MATCH } else { IF_NONE_MATCH };
-    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(|line| line.as_bytes().trim_ascii()).collect();
-    if lines == [b"*"] {
-        return Ok(Tags::Any);
+/// The tags of all lines of one header; none: it does not stand there.
+fn tags(lines: &[&[u8]], comparison: Comparison) -> Result<Option<Tags>, Problem> {
+    match lines {
+        [] => return Ok(None),
+        [line] if line.trim_ascii() == b"*" => return Ok(Some(Tags::Any)),
+        _ => {}
     }
     let mut versions = Vec::new();
     let mut count = 0;
-    for mut rest in lines {
+    for line in lines {
+        let mut rest = line.trim_ascii();
         while let Some(tag) = next_tag(&mut rest)? {
             count += 1;
             if !tag.is_weak || comparison == Comparison::Weak {
@@ -236,7 +256,7 @@ fn tags(headers: &HeaderMap, comparison: Comparison) -> Result<Tags, Problem> {
             }
         }
     }
-    if count == 0 { Err(Code::BadCondition.into()) } else { Ok(Tags::Of(versions)) }
+    if count == 0 { Err(Code::BadCondition.into()) } else { Ok(Some(Tags::Of(versions))) }
 }
 
 struct Tag<'a> {
@@ -279,12 +299,8 @@ mod tests {
     }
 
     fn parsed(comparison: Comparison, lines: &[&str]) -> Option<Tags> {
-        let name = if comparison == Comparison::Strong { IF_MATCH } else { IF_NONE_MATCH };
-        let mut headers = HeaderMap::new();
-        for line in lines {
-            headers.append(&name, HeaderValue::from_str(line).unwrap());
-        }
-        tags(&headers, comparison).ok()
+        let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+        tags(&lines, comparison).ok().map(|tags| tags.expect("there are lines"))
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
@@ -20,6 +21,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::express::{Express, Onward};
 use super::gathered::Gathered;
 use super::origin::Origin;
 use super::secured;
@@ -203,33 +205,50 @@ where
             return tracing::debug!("a connection waited too long with its first request");
         }
     };
-    let stream = Gathered::new(stream);
-    let io = TokioIo::new(stream.handle());
-    let ended = match protocol {
-        Protocol::Http1 => {
-            let served = http1(&exchange).serve_connection(io, exchange.service()).with_upgrades();
-            let watch = watch(protocol, header_timeout);
-            run(served, |served| served.graceful_shutdown(), &stream, watch, &exchange, &stopping).await
-        }
-        Protocol::Http2 => {
-            let served = http2(&exchange).serve_connection(io, exchange.service());
-            let watch = watch(protocol, header_timeout);
-            if exchange.admission() == Admission::Reserved {
-                // Only this connection's: what it has asked already is answered, and no more.
-                stopping.cancel();
-            }
-            run(served, |served| served.graceful_shutdown(), &stream, watch, &exchange, &stopping).await
-        }
+    let mut watch = watch(protocol, header_timeout);
+    let stream = match protocol {
+        Protocol::Http1 => match Box::pin(plain_requests(stream, &mut watch, &exchange, &stopping)).await {
+            Some(stream) => stream,
+            None => return,
+        },
+        Protocol::Http2 => stream,
     };
-    match ended {
-        Ended::Served => stream.finish().await,
-        Ended::Stalled(Stall::Head) => {
-            exchange.app.traffic.limits.of(Limit::HeadTime).raise();
-            tracing::debug!("a request head did not end in time");
+    let stream = Gathered::new(stream);
+    match Box::pin(all_requests(&stream, &mut watch, &exchange, &stopping)).await {
+        Ended::Served(()) => stream.finish().await,
+        Ended::Stalled(stall) => note(stall, &exchange),
+    }
+}
+
+/// Serves requests for as long as they are plain; gives the connection back for whatever else is to be done with it.
+async fn plain_requests<S>(
+    stream: Watched<S>,
+    watch: &mut (Watch, Interval),
+    exchange: &Arc<Exchange>,
+    stopping: &CancellationToken,
+) -> Option<Watched<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let is_leaving = AtomicBool::new(false);
+    let mut served = std::pin::pin!(Express::new(stream, Arc::clone(exchange)).serve(&is_leaving));
+    let serve = |cx: &mut Context<'_>, is_stopping| {
+        is_leaving.store(is_stopping, Relaxed);
+        served.as_mut().poll(cx)
+    };
+    match attend(serve, watch, exchange, stopping.cancelled()).await {
+        Ended::Served(Ok(Onward::Hyper(stream))) => Some(stream),
+        Ended::Served(Ok(Onward::Closed(stream))) => {
+            Gathered::new(stream).finish().await;
+            None
         }
-        Ended::Stalled(Stall::Idle) => {
-            exchange.app.traffic.limits.of(Limit::IdleTime).raise();
-            tracing::debug!("a connection stood still for too long");
+        Ended::Served(Err(error)) => {
+            tracing::debug!(%error, "a connection broke");
+            None
+        }
+        Ended::Stalled(stall) => {
+            note(stall, exchange);
+            None
         }
     }
 }
@@ -242,29 +261,54 @@ fn watch(protocol: Protocol, header_timeout: Duration) -> (Watch, Interval) {
     (Watch::new(protocol, TICKS_PER_TIMEOUT, idle_ticks), ticks)
 }
 
-/// How a connection came to its end.
-enum Ended {
-    Served,
-    Stalled(Stall),
+/// Serves whatever comes, and has it upgraded.
+async fn all_requests<S>(
+    stream: &Gathered<S>,
+    watch: &mut (Watch, Interval),
+    exchange: &Arc<Exchange>,
+    stopping: &CancellationToken,
+) -> Ended<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let io = TokioIo::new(stream.handle());
+    match watch.0.protocol() {
+        Protocol::Http1 => {
+            let served = http1(exchange).serve_connection(io, exchange.service()).with_upgrades();
+            run(served, |served| served.graceful_shutdown(), stream, watch, exchange, stopping).await
+        }
+        Protocol::Http2 => {
+            let served = http2(exchange).serve_connection(io, exchange.service());
+            if exchange.admission() == Admission::Reserved {
+                // Only this connection's: what it has asked already is answered, and no more.
+                stopping.cancel();
+            }
+            run(served, |served| served.graceful_shutdown(), stream, watch, exchange, stopping).await
+        }
+    }
 }
 
 async fn run<C, S>(
     served: C,
     finish: impl Fn(Pin<&mut C>),
     stream: &Gathered<S>,
-    (mut watch, mut ticks): (Watch, Interval),
+    watch: &mut (Watch, Interval),
     exchange: &Exchange,
     stopping: &CancellationToken,
-) -> Ended
+) -> Ended<()>
 where
     C: Future<Output = hyper::Result<()>>,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut served = std::pin::pin!(served);
-    let mut leaving = std::pin::pin!(time_to_leave(watch.protocol(), stopping));
-    let mut is_stopping = false;
-    loop {
-        let step = std::future::poll_fn(|cx| match served.as_mut().poll(cx) {
+    let mut is_finishing = false;
+    let protocol = watch.0.protocol();
+    let serve = |cx: &mut Context<'_>, is_stopping: bool| {
+        if is_stopping && !is_finishing {
+            is_finishing = true;
+            finish(served.as_mut());
+        }
+        match served.as_mut().poll(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(()),
             Poll::Ready(Err(error)) => {
                 tracing::debug!(%error, "a connection broke");
@@ -278,21 +322,53 @@ where
                 }
                 _ => Poll::Pending,
             },
-        });
-        tokio::select! {
-            biased;
-            () = step => return Ended::Served,
-            _ = ticks.tick() => {
+        }
+    };
+    attend(serve, watch, exchange, time_to_leave(protocol, stopping)).await
+}
+
+fn note(stall: Stall, exchange: &Exchange) {
+    let (limit, what) = match stall {
+        Stall::Head => (Limit::HeadTime, "a request head did not end in time"),
+        Stall::Idle => (Limit::IdleTime, "a connection stood still for too long"),
+    };
+    exchange.app.traffic.limits.of(limit).raise();
+    tracing::debug!("{what}");
+}
+
+/// How a connection came to its end.
+enum Ended<T> {
+    Served(T),
+    Stalled(Stall),
+}
+
+/// Polls `serve` to its end, and looks at every tick whether anything moves. From `leaving` on, `serve` is told that
+/// the node would like to close the connection.
+async fn attend<T>(
+    mut serve: impl FnMut(&mut Context<'_>, bool) -> Poll<T>,
+    (watch, ticks): &mut (Watch, Interval),
+    exchange: &Exchange,
+    leaving: impl Future<Output = ()>,
+) -> Ended<T> {
+    let mut leaving = std::pin::pin!(leaving);
+    let mut is_stopping = false;
+    std::future::poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(done) = serve(cx, is_stopping) {
+                return Poll::Ready(Ended::Served(done));
+            }
+            while ticks.poll_tick(cx).is_ready() {
                 if let Some(stall) = watch.tick(&exchange.activity) {
-                    return Ended::Stalled(stall);
+                    return Poll::Ready(Ended::Stalled(stall));
                 }
             }
-            () = &mut leaving, if !is_stopping => {
-                is_stopping = true;
-                finish(served.as_mut());
+            if is_stopping || leaving.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
             }
+            is_stopping = true;
         }
-    }
+    })
+    .await
 }
 
 /// When a connection is to be closed as soon as nothing is asked on it. HTTP/2 can say so beforehand. A client over

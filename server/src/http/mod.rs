@@ -11,6 +11,7 @@
 mod answer;
 mod body;
 mod endpoints;
+mod express;
 mod gathered;
 pub mod guard;
 mod headers;
@@ -47,6 +48,7 @@ use traffic::Traffic;
 
 pub use answer::Body;
 pub use endpoints::PEER_PROTOCOL;
+pub use express::{PlainRequest, plain_request};
 pub use listener::{IDLE_TIMEOUT, serve};
 pub use origin::Place;
 

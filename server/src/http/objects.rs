@@ -4,12 +4,13 @@
 //! is found in this order: method, key, headers, announced length, body; the owner checks conditions, then the
 //! patch, then room.
 
-use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Response, StatusCode, request};
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_RANGE, HeaderName, HeaderValue};
+use http::{Method, Response, StatusCode};
 use ringhold_ring::Key;
 
 use super::App;
-use super::answer::{self, Body};
+use super::answer::{self, Body, Head};
 use super::body::{Allowance, Received, Upload};
 use super::headers::Fields;
 use super::problem::{Code, Problem};
@@ -21,61 +22,52 @@ const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, DELETE, P
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const PATCH_KINDS: HeaderValue = HeaderValue::from_static(PatchKind::ACCEPT_PATCH);
 
-/// Headers of an object that never expires. A map for more takes over a kibibyte, beyond what allocators keep at hand.
-const USUAL_HEADERS: usize = 6;
+/// What is asked about an object.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    /// Percent-encoded.
+    pub(super) raw_key: &'a str,
+    pub(super) fields: &'a Fields<'a>,
+}
 
-/// Answers a request for the object whose key is the percent-encoded `raw_key`.
-pub(super) async fn answer(
-    app: &App,
-    head: &request::Parts,
-    fields: &Fields<'_>,
-    raw_key: &str,
-    upload: &mut Upload,
-) -> Response<Body> {
-    if head.method == Method::OPTIONS {
+/// Answers a request for an object.
+pub(super) async fn answer(app: &App, asked: &Asked<'_>, upload: &mut Upload) -> Response<Body> {
+    if asked.method == Method::OPTIONS {
         return options();
     }
-    carry_out(app, head, fields, raw_key, upload).await.unwrap_or_else(Problem::into_response)
+    match carry_out(app, asked, upload).await {
+        Ok(answer) => response(app, asked, answer),
+        Err(problem) => problem.into_response(),
+    }
 }
 
-/// Answers a sound request for an object that this node itself may read; nothing else, which [`answer`] is for.
-pub(super) fn read_here(
-    app: &App,
-    headers: &HeaderMap,
-    fields: &Fields<'_>,
-    method: &Method,
-    raw_key: &str,
-) -> Option<Response<Body>> {
-    let key = Key::from_path(raw_key).ok()?;
-    let conditions = fields.read_conditions(headers).ok()?;
-    let answer = app.objects.read_here(&key, &conditions, fields.read_delivery().ok()?)?;
-    Some(response(app, fields, method, answer))
+/// What a sound read of an object that this node itself may read comes to; for all else there is [`carry_out`].
+pub(super) fn read_here(app: &App, asked: &Asked<'_>) -> Option<Answer> {
+    let Ok(Verb::Get) = Verb::of(asked.method) else { return None };
+    let key = Key::from_path(asked.raw_key).ok()?;
+    let conditions = asked.fields.read_conditions().ok()?;
+    app.objects.read_here(&key, &conditions, asked.fields.read_delivery().ok()?)
 }
 
-async fn carry_out(
-    app: &App,
-    head: &request::Parts,
-    fields: &Fields<'_>,
-    raw_key: &str,
-    upload: &mut Upload,
-) -> Result<Response<Body>, Problem> {
-    let verb = Verb::of(&head.method)?;
+/// Does what is asked.
+pub(super) async fn carry_out(app: &App, asked: &Asked<'_>, upload: &mut Upload) -> Result<Answer, Problem> {
+    let Asked { method, raw_key, fields } = *asked;
+    let verb = Verb::of(method)?;
     let key = Key::from_path(raw_key)?;
     let delivery = match verb {
         Verb::Get => fields.read_delivery()?,
         Verb::Put | Verb::Delete | Verb::Patch => fields.write_delivery()?,
     };
     let (operation, received) = match verb {
-        Verb::Get => (Operation::Get { conditions: fields.read_conditions(&head.headers)? }, None),
-        Verb::Delete => (Operation::Delete { conditions: fields.write_conditions(&head.headers)? }, None),
-        Verb::Put => Box::pin(put(app, head, fields, upload)).await.map(|(put, body)| (put, Some(body)))?,
-        Verb::Patch => {
-            Box::pin(patch(app, head, fields, upload)).await.map(|(patch, body)| (patch, Some(body)))?
-        }
+        Verb::Get => (Operation::Get { conditions: fields.read_conditions()? }, None),
+        Verb::Delete => (Operation::Delete { conditions: fields.write_conditions()? }, None),
+        Verb::Put => put(app, fields, upload).await.map(|(put, body)| (put, Some(body)))?,
+        Verb::Patch => patch(app, fields, upload).await.map(|(patch, body)| (patch, Some(body)))?,
     };
     let answer = app.objects.execute(&key, operation, delivery).await;
     drop(received);
-    Ok(response(app, fields, &head.method, answer))
+    Ok(answer)
 }
 
 /// The methods that reach an object; `HEAD` is a `GET` whose value stays here.
@@ -99,33 +91,27 @@ impl Verb {
     }
 }
 
-async fn put<'a>(
-    app: &'a App,
-    head: &request::Parts,
-    fields: &Fields<'_>,
-    upload: &mut Upload,
-) -> Result<(Operation, Received<'a>), Problem> {
+async fn put(app: &App, fields: &Fields<'_>, upload: &mut Upload) -> Result<(Operation, Received), Problem> {
     let ttl = fields.ttl()?;
-    let conditions = fields.write_conditions(&head.headers)?;
+    let conditions = fields.write_conditions()?;
     let content_type = fields.content_type()?.unwrap_or_default();
     fields.check_body_is_plain()?;
-    let received = upload.receive(app.allowance()).await?;
-    let value = received.bytes.clone();
+    let mut received = upload.receive(app.allowance()).await?;
+    let value = std::mem::take(&mut received.bytes);
     Ok((Operation::Put { value, content_type, ttl, conditions }, received))
 }
 
-async fn patch<'a>(
-    app: &'a App,
-    head: &request::Parts,
+async fn patch(
+    app: &App,
     fields: &Fields<'_>,
     upload: &mut Upload,
-) -> Result<(Operation, Received<'a>), Problem> {
+) -> Result<(Operation, Received), Problem> {
     let ttl = fields.ttl()?;
-    let conditions = fields.write_conditions(&head.headers)?;
+    let conditions = fields.write_conditions()?;
     let (kind, content_type) = patch_kind(fields.content_type()?)?;
     fields.check_body_is_plain()?;
-    let received = upload.receive(app.allowance()).await?;
-    let document = received.bytes.clone();
+    let mut received = upload.receive(app.allowance()).await?;
+    let document = std::mem::take(&mut received.bytes);
     Ok((Operation::Patch { kind, document, content_type, ttl, conditions }, received))
 }
 
@@ -143,52 +129,93 @@ fn options() -> Response<Body> {
     response
 }
 
-fn response(app: &App, fields: &Fields<'_>, method: &Method, answer: Answer) -> Response<Body> {
-    let Answer { result, member, route } = answer;
-    let mut response = match result {
-        Ok(Outcome::Found(object)) if *method == Method::GET => read(app, fields, object),
-        Ok(Outcome::Found(object)) => whole(app, StatusCode::OK, object),
-        Ok(Outcome::NotModified(object)) => {
-            let mut response = answer::bare(StatusCode::NOT_MODIFIED);
-            answer::put_version(response.headers_mut(), &object, &app.clock);
+/// The answer, whatever came of the request.
+pub(super) fn response(app: &App, asked: &Asked<'_>, answer: Answer) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    match usual(app, asked, answer, &mut response) {
+        Ok(value) => {
+            *response.body_mut() = Body::whole(value);
             response
         }
-        Ok(Outcome::Missing) => Problem::from(Code::ObjectNotFound).into_response(),
-        Ok(Outcome::Created(version)) => written(StatusCode::CREATED, version),
-        Ok(Outcome::Replaced(version)) => written(StatusCode::NO_CONTENT, version),
-        Ok(Outcome::Deleted) => answer::bare(StatusCode::NO_CONTENT),
-        Ok(Outcome::Patched { object, created }) => {
-            whole(app, if created { StatusCode::CREATED } else { StatusCode::OK }, object)
+        Err(answer) => unusual(app, asked, answer),
+    }
+}
+
+/// Writes the head of an answer that only tells what an object is now, and gives its body; or gives the answer back.
+#[expect(clippy::result_large_err, reason = "it is given back, not given up")]
+pub(super) fn usual(
+    app: &App,
+    asked: &Asked<'_>,
+    answer: Answer,
+    head: &mut impl Head,
+) -> Result<Bytes, Answer> {
+    let Answer { result, member, route } = answer;
+    let mut value = Bytes::new();
+    match result {
+        Ok(Outcome::Found(object)) if !asked.is_for_a_part() => {
+            value = whole(app, StatusCode::OK, object, head);
         }
+        Ok(Outcome::NotModified(object)) => {
+            head.begin(StatusCode::NOT_MODIFIED);
+            answer::put_version(head, &object, &app.clock);
+        }
+        Ok(Outcome::Created(version)) => {
+            head.begin(StatusCode::CREATED);
+            answer::put_entity_tag(head, version);
+        }
+        Ok(Outcome::Replaced(version)) => {
+            head.begin(StatusCode::NO_CONTENT);
+            answer::put_entity_tag(head, version);
+        }
+        Ok(Outcome::Deleted) => head.begin(StatusCode::NO_CONTENT),
+        Ok(Outcome::Patched { object, created }) => {
+            let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+            value = whole(app, status, object, head);
+        }
+        result => return Err(Answer { result, member, route }),
+    }
+    answer::put_executor(head, member, route);
+    Ok(value)
+}
+
+fn unusual(app: &App, asked: &Asked<'_>, answer: Answer) -> Response<Body> {
+    let mut response = match answer.result {
+        Ok(Outcome::Found(object)) => read(app, asked.fields, object),
+        Ok(_) => Problem::from(Code::ObjectNotFound).into_response(),
         Err(refusal) => Problem::from(refusal).into_response(),
     };
-    answer::put_executor(response.headers_mut(), member, route);
+    answer::put_executor(&mut response, answer.member, answer.route);
     response
 }
 
-fn written(status: StatusCode, version: ringhold_ring::Version) -> Response<Body> {
-    let mut response = answer::bare(status);
-    answer::put_entity_tag(response.headers_mut(), version);
-    response
+impl Asked<'_> {
+    /// Whether it is a `GET`, which alone may ask for a part (RFC 9110 section 14.2), with a range.
+    fn is_for_a_part(&self) -> bool {
+        *self.method == Method::GET && self.fields.range.once().is_some()
+    }
 }
 
-/// A `GET`, which alone may ask for a part (RFC 9110 section 14.2).
+/// A `GET` with a range.
 fn read(app: &App, fields: &Fields<'_>, object: Object) -> Response<Body> {
     let length = object.value.len();
+    let mut response = Response::new(Body::empty());
     match part(app, fields, &object) {
-        Selected::Whole => whole(app, StatusCode::OK, object),
+        Selected::Whole => {
+            let value = whole(app, StatusCode::OK, object, &mut response);
+            *response.body_mut() = Body::whole(value);
+        }
         Selected::Part { first, last } => {
             let part = Object { value: object.value.slice(first..=last), ..object };
-            let mut response = whole(app, StatusCode::PARTIAL_CONTENT, part);
+            let value = whole(app, StatusCode::PARTIAL_CONTENT, part, &mut response);
+            *response.body_mut() = Body::whole(value);
             put_content_range(&mut response, format_args!("bytes {first}-{last}/{length}"));
-            response
         }
         Selected::Unsatisfiable => {
-            let mut response = Problem::from(Code::RangeNotSatisfiable).into_response();
+            response = Problem::from(Code::RangeNotSatisfiable).into_response();
             put_content_range(&mut response, format_args!("bytes */{length}"));
-            response
         }
     }
+    response
 }
 
 fn part(app: &App, fields: &Fields<'_>, object: &Object) -> Selected {
@@ -208,15 +235,12 @@ fn put_content_range(response: &mut Response<Body>, range: std::fmt::Arguments<'
     }
 }
 
-fn whole(app: &App, status: StatusCode, object: Object) -> Response<Body> {
-    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
-    answer::put_content_type(&mut headers, &object.content_type);
-    answer::put_version(&mut headers, &object, &app.clock);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    let mut response = Response::new(Body::whole(object.value));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
+fn whole(app: &App, status: StatusCode, object: Object, head: &mut impl Head) -> Bytes {
+    head.begin(status);
+    answer::put_content_type(head, &object.content_type);
+    answer::put_version(head, &object, &app.clock);
+    answer::put_accept_ranges(head);
+    object.value
 }
 
 impl App {

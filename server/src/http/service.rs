@@ -11,11 +11,13 @@ use http::{Method, Request, Response, StatusCode, Version, request};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
 
 use super::answer::{self, Body};
-use super::body::Upload;
+use super::body::{Share, Upload};
 use super::guard::Caller;
 use super::headers::Fields;
+use super::objects::Asked;
 use super::origin::Origin;
 use super::problem::{Code, Problem};
 use super::watched::Activity;
@@ -31,6 +33,7 @@ pub(super) struct Exchange {
     pub(super) activity: Arc<Activity>,
     origin: Arc<Origin>,
     rest: TowerToHyperService<Router>,
+    share: Mutex<Option<Share>>,
 }
 
 /// Whose requests are served on a connection.
@@ -65,7 +68,7 @@ impl Exchanges {
     pub(super) fn with(self, origin: Origin) -> Arc<Exchange> {
         let Self { app, rest } = self;
         let activity = Activity::of(&app.traffic);
-        Arc::new(Exchange { app, activity, origin: Arc::new(origin), rest })
+        Arc::new(Exchange { app, activity, origin: Arc::new(origin), rest, share: Mutex::default() })
     }
 }
 
@@ -100,7 +103,8 @@ impl Exchange {
         if !is_sound || !self.app.guard.admits_without_token(&self.origin, head) {
             return None;
         }
-        let response = objects::read_here(&self.app, &head.headers, &fields, &head.method, raw_key)?;
+        let asked = Asked { method: &head.method, raw_key, fields: &fields };
+        let response = objects::response(&self.app, &asked, objects::read_here(&self.app, &asked)?);
         let _in_service = self.activity.request_begins();
         self.app.traffic.answered(&head.method, response.status());
         Some(if head.method == Method::HEAD { answer::without_body(response) } else { response })
@@ -118,6 +122,16 @@ impl Exchange {
         }
         self.app.traffic.answered(&head.method, response.status());
         if head.method == Method::HEAD { answer::without_body(response) } else { response }
+    }
+
+    /// Whether the next request may be served that shows no member's token, whatever else it says.
+    pub(super) fn serves_unseen(&self) -> bool {
+        !self.is_last() && self.app.guard.admits_unseen(&self.origin)
+    }
+
+    /// Keeps the share of the budget that the body of the next request has already.
+    pub(super) fn keep(&self, share: Share) {
+        *self.share.lock() = Some(share);
     }
 
     /// Whose requests are served on the connection.
@@ -144,7 +158,8 @@ impl Exchange {
             .into_response()
         } else if let Some(raw_key) = head.uri.path().strip_prefix(OBJECTS) {
             let mut upload = self.upload(caller, head, incoming);
-            let response = objects::answer(&self.app, head, &fields, raw_key, &mut upload).await;
+            let asked = Asked { method: &head.method, raw_key, fields: &fields };
+            let response = objects::answer(&self.app, &asked, &mut upload).await;
             self.finish(response, &upload, head)
         } else if let Some(raw_key) = head.uri.path().strip_prefix(repose::PREFIX) {
             let mut upload = self.upload(caller, head, incoming);
@@ -160,7 +175,7 @@ impl Exchange {
     }
 
     fn upload(&self, caller: Caller, head: &request::Parts, incoming: Incoming) -> Upload {
-        Upload::from(caller, incoming, head, self.app.limits.body_timeout)
+        Upload::from(caller, incoming, head, self.app.limits.body_timeout, self.share.lock().take())
     }
 
     fn finish(&self, response: Response<Body>, upload: &Upload, head: &request::Parts) -> Response<Body> {

@@ -50,6 +50,13 @@ impl Activity {
         InService(self)
     }
 
+    /// Requests were answered as they came, so that none was ever in service; `up_to_here` means that no other has
+    /// begun.
+    pub(super) fn answered(&self, up_to_here: bool) {
+        self.requests.fetch_add(1, Relaxed);
+        self.in_head.store(!up_to_here, Relaxed);
+    }
+
     fn received(&self, bytes: usize) {
         self.traffic.received(bytes);
         self.moved.store(true, Relaxed);
@@ -117,13 +124,13 @@ impl Watch {
     }
 }
 
-/// A byte stream that leaves its marks in an [`Activity`] and gives back what was read to tell its protocol.
+/// A byte stream that leaves its marks in an [`Activity`], and from which what was read can be read again.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
     activity: Arc<Activity>,
-    opening: [u8; PREFACE.len()],
-    opening_left: std::ops::Range<usize>,
+    again: Vec<u8>,
+    again_from: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
@@ -143,18 +150,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
             }
         };
         activity.received(read);
-        Ok((protocol, Self { stream, activity, opening, opening_left: 0..read }))
+        let again = opening.get(..read).unwrap_or_default().to_vec();
+        Ok((protocol, Self { stream, activity, again, again_from: 0 }))
+    }
+
+    /// Has `bytes` read next, which were read last.
+    pub(super) fn read_again(&mut self, bytes: Vec<u8>) {
+        debug_assert!(self.again.is_empty(), "what was given back before has been read");
+        (self.again, self.again_from) = (bytes, 0);
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.opening_left.is_empty() {
-            let left = this.opening.get(this.opening_left.clone()).unwrap_or_default();
+        if !this.again.is_empty() {
+            let left = this.again.get(this.again_from..).unwrap_or_default();
             let count = left.len().min(buf.remaining());
             buf.put_slice(left.get(..count).unwrap_or_default());
-            this.opening_left.start += count;
+            this.again_from += count;
+            if this.again_from == this.again.len() {
+                (this.again, this.again_from) = (Vec::new(), 0);
+            }
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();

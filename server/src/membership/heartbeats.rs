@@ -180,7 +180,7 @@ impl Membership {
         let mut changes = self.changes();
         loop {
             while !self.knows_its_place() {
-                let _ = changes.changed().await;
+                changes.changed().await;
             }
             if !self.join_others().await {
                 break;
@@ -194,7 +194,7 @@ impl Membership {
         let mut looked_at = None;
         loop {
             self.follow_others(&mut looked_at).await;
-            let _ = changes.changed().await;
+            changes.changed().await;
         }
     }
 
@@ -208,7 +208,7 @@ impl Membership {
     pub async fn ready(&self) {
         let mut changes = self.changes();
         while self.own_state() != MemberState::Ready {
-            let _ = changes.changed().await;
+            changes.changed().await;
         }
     }
 }

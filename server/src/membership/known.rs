@@ -117,8 +117,18 @@ impl Known {
         let receiving = receiving.map(|(index, _)| index);
         let view = View::new(self.rings.current().clone(), self.me, &self.health)
             .beside(self.rings.other().cloned())
-            .receiving(receiving);
+            .receiving(receiving)
+            .returned(self.returned());
         if self.tenure.is_leaving() { view.leaving() } else { view }
+    }
+
+    /// Members that have everything, and only have to pass their probes.
+    fn returned(&self) -> impl Iterator<Item = MemberIndex> {
+        let has_all = |member: &Member| {
+            let beat = member.beat.filter(|beat| beat.state == MemberState::Ready);
+            member.reachable && beat.is_some_and(|beat| member.handing == Handing::Done(beat.incarnation))
+        };
+        self.others().filter(move |(_, member)| has_all(member)).map(|(index, _)| index)
     }
 
     pub(super) fn summary(&self) -> Summary {

@@ -7,6 +7,7 @@
 //! - `heartbeats`: what is said and heard, and when;
 //! - `rings`: from one member list to the next.
 
+mod changes;
 mod heartbeats;
 mod known;
 mod rings;
@@ -25,13 +26,16 @@ use ringhold_ring::{
     Incarnation, Mandate, MemberAddress, MemberIndex, MemberState, Ring, RingId, Term, Timestamp, Transition,
     View,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::peer::network::Network;
+use crate::telemetry::metrics::Counter;
+use changes::Changes;
 use known::{Handing, Known};
 
+pub use changes::Waiter;
 pub use known::MemberKnown;
 pub use rings::ReloadError;
 
@@ -51,8 +55,10 @@ pub struct Membership {
     ticked_at: AtomicU64,
     /// Counts records that were stored here and may belong elsewhere.
     strays: AtomicU64,
+    /// Incarnations that followed the one of the start.
+    begun: Counter,
     /// Raised by every change of what is known.
-    changes: watch::Sender<u64>,
+    changes: Changes,
     /// Something is to be said to others.
     announce: Notify,
     /// The next probe may be due earlier.
@@ -84,7 +90,8 @@ impl Membership {
             acting_until: AtomicU64::new(0),
             ticked_at: AtomicU64::new(now.as_millis()),
             strays: AtomicU64::new(0),
-            changes: watch::Sender::new(0),
+            begun: Counter::default(),
+            changes: Changes::default(),
             announce: Notify::new(),
             probe: Notify::new(),
             network,
@@ -129,6 +136,12 @@ impl Membership {
         self.known.lock().tenure.incarnation()
     }
 
+    /// How often it has begun another one since.
+    #[must_use]
+    pub fn incarnations_begun(&self) -> u64 {
+        self.begun.get()
+    }
+
     /// What this node may do with requests for keys that it stands first for.
     #[must_use]
     pub fn mandate(&self) -> Mandate {
@@ -150,14 +163,22 @@ impl Membership {
         self.known.lock().tenure.term()
     }
 
+    /// The incarnation in which `member` was last heard of.
+    #[must_use]
+    pub fn incarnation_of(&self, member: &MemberAddress) -> Option<Incarnation> {
+        let known = self.known.lock();
+        let member = known.index_of(member)?;
+        known.members[member.as_usize()].beat.map(|beat| beat.incarnation)
+    }
+
     /// Waits until this node knows whether it may act.
     pub async fn resolved(&self) -> Mandate {
-        let mut changes = self.changes.subscribe();
+        let mut changes = self.changes.waiter();
         let mut mandate = self.mandate();
         while mandate == Mandate::Doubting {
-            // The sender is a part of self. To ask `mandate` again would itself be a change: all who wait here would
+            // To ask `mandate` again would itself be a change: all who wait here would
             // wake each other without end.
-            let _ = changes.changed().await;
+            changes.changed().await;
             mandate = self.known.lock().tenure.mandate();
         }
         mandate
@@ -234,8 +255,8 @@ impl Membership {
 
     /// Is told of every change of what is known.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    pub fn changes(&self) -> Waiter {
+        self.changes.waiter()
     }
 
     /// A record was stored here that belongs elsewhere.
@@ -379,6 +400,7 @@ impl Membership {
         let after = known.summary();
         if before != after {
             log_changes(&before, &after);
+            self.begun.add(u64::from(before.incarnation != after.incarnation));
         }
         if !Arc::ptr_eq(&ring, known.rings.current()) {
             let members: Vec<_> =
@@ -391,7 +413,7 @@ impl Membership {
         if something_to_say {
             self.announce.notify_one();
         }
-        self.changes.send_modify(|count| *count += 1);
+        self.changes.add();
         // A failure moves the next probe; the prober may be waiting for an earlier or a later moment.
         self.probe.notify_one();
     }

@@ -11,6 +11,7 @@
 mod change;
 mod conditions;
 mod copies;
+mod counts;
 mod keep;
 mod order;
 pub mod repeats;
@@ -20,7 +21,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ringhold_config::{Cluster, Store as Settings};
-use ringhold_ring::{Digest, Key, Mandate, MemberAddress, MemberIndex, Term, VersionClock, View, WriterId};
+use ringhold_ring::{
+    Digest, Key, Lookup, Mandate, MemberAddress, MemberIndex, MemberState, Role, Term, VersionClock, View,
+    WriterId,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -32,6 +36,7 @@ use crate::telemetry::metrics::{Counter, Striped};
 use change::Change;
 use conditions::Verdict;
 use copies::{Copies, Placed};
+pub use counts::CopyCounts;
 use order::Order;
 use repeats::Repeats;
 
@@ -112,6 +117,12 @@ impl Owner {
     #[must_use]
     pub fn reads(&self) -> [u64; 2] {
         [0, 1].map(|found| self.reads.sum(|reads| &reads[found]))
+    }
+
+    /// What became of copies.
+    #[must_use]
+    pub const fn copies(&self) -> &CopyCounts {
+        self.copies.counts()
     }
 
     /// Which operations have run.
@@ -217,7 +228,20 @@ impl Owner {
         match self.membership.mandate() {
             Mandate::Acting => stands_first(),
             Mandate::Doubting => false,
-            Mandate::Passive => stands_first() && view.substitute(digest).is_none(),
+            Mandate::Passive => stands_first() && self.stands_alone(digest, view),
+        }
+    }
+
+    /// Whether nobody could better act in place of this member, which must not act: nobody is there, or only a stand-in
+    /// where this member has been handed everything.
+    #[must_use]
+    pub(crate) fn stands_alone(&self, digest: Digest, view: &View) -> bool {
+        match view.substitute(digest) {
+            None => true,
+            Some(Lookup { role: Role::Owner, .. }) => false,
+            Some(Lookup { role: Role::StandIn, .. }) => {
+                view.ring().replicas() > 1 && self.membership.own_state() == MemberState::Ready
+            }
         }
     }
 
@@ -277,8 +301,10 @@ impl Owner {
 
     /// Takes over the newer record that `member` has; whoever starts over sees it.
     async fn fetch(&self, key: &Key<'_>, member: &MemberAddress) {
-        let Some(record) = self.copies.fetch(key, member).await else { return };
-        let _ = self.versions.observe(record.version(), self.clock.now());
+        let Some((record, ids)) = self.copies.fetch(key, member).await else { return };
+        let now = self.clock.now();
+        let _ = self.versions.observe(record.version(), now);
+        self.repeats.merge(key.digest(), &ids, now);
         let _ = self.store.apply(key, record, Room::Evict);
     }
 

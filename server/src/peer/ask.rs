@@ -179,12 +179,7 @@ fn put_copy(to: &mut Vec<u8>, copy: &CopyOf, now: Timestamp) -> Option<Bytes> {
     }
     put_short(to, key.as_bytes());
     if !ids.is_empty() {
-        debug_assert!(ids.len() <= MAX_IDS);
-        to.push(ids.len() as u8);
-        for (id, version) in ids {
-            put_id(to, *id);
-            to.extend_from_slice(&version.to_bytes());
-        }
+        put_ids(to, ids);
     }
     let object = object?;
     put_content_type(to, &object.content_type);
@@ -208,7 +203,10 @@ fn take_copy(fields: &mut Fields<'_>, limit: usize, now: Timestamp) -> Result<(C
     let key = take_key(fields)?.into_owned();
     let ids = match flags & HAS_IDS {
         0 => Vec::new(),
-        _ => take_ids(fields)?,
+        _ => match take_ids(fields)? {
+            ids if ids.is_empty() => return Err(Violation::Malformed("number of ids")),
+            ids => ids,
+        },
     };
     let (record, body) = match expires_at {
         Some(expires_at) if is_tombstone => (Record::Tombstone { version, expires_at }, Body::Here),
@@ -221,9 +219,21 @@ fn take_copy(fields: &mut Fields<'_>, limit: usize, now: Timestamp) -> Result<(C
     Ok((CopyOf { key, record, copying, ring, ids }, body))
 }
 
-fn take_ids(fields: &mut Fields<'_>) -> Result<Vec<(crate::object::OperationId, Version)>, Violation> {
+/// Their number, then each with the version it made.
+pub(super) fn put_ids(to: &mut Vec<u8>, ids: &[(crate::object::OperationId, Version)]) {
+    debug_assert!(ids.len() <= MAX_IDS);
+    to.push(ids.len() as u8);
+    for (id, version) in ids {
+        put_id(to, *id);
+        to.extend_from_slice(&version.to_bytes());
+    }
+}
+
+pub(super) fn take_ids(
+    fields: &mut Fields<'_>,
+) -> Result<Vec<(crate::object::OperationId, Version)>, Violation> {
     let count = usize::from(fields.u8()?);
-    if !(1..=MAX_IDS).contains(&count) {
+    if count > MAX_IDS {
         return Err(Violation::OverLimit("ids of operations"));
     }
     (0..count).map(|_| Ok((take_id(fields)?, Version::from_bytes(fields.array()?)))).collect()

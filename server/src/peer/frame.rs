@@ -78,7 +78,7 @@ impl Kind {
     pub const fn max_payload(self) -> usize {
         match self {
             Self::Void | Self::Request => MAX_PAYLOAD_BYTES,
-            Self::Answer | Self::Ask => INLINE_BYTES + 2048,
+            Self::Answer | Self::Ask => INLINE_BYTES + 4096,
             Self::Hello | Self::Close => 1024,
             Self::GoAway | Self::Cancel => 0,
             Self::Proof => PROOF_BYTES,

@@ -30,6 +30,7 @@ const AFTER_FAILURE: u8 = 8;
 const ANY_COPY: u8 = 16;
 const HAS_ID: u8 = 32;
 const HAS_HOPS: u8 = 64;
+const HAS_INCARNATION: u8 = 128;
 
 /// Where the value of a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +108,7 @@ pub fn decode_request(payload: &[u8], max_object_bytes: usize) -> Result<Request
         _ => take_conditions(&mut fields)?,
     };
     let carries_value = matches!(code, PUT | PATCH);
-    let unknown = if carries_value { !KNOWN_FLAGS } else { !KNOWN_FLAGS | HAS_TTL };
+    let unknown = if carries_value { 0 } else { HAS_TTL };
     if flags & unknown != 0 || (code != PATCH && kind != 0) {
         return Err(Violation::Malformed("REQUEST flags"));
     }
@@ -162,8 +163,6 @@ pub fn with_value(mut operation: Operation, bytes: Bytes) -> Operation {
     operation
 }
 
-const KNOWN_FLAGS: u8 = HAS_TTL | HAS_CONDITIONS | INSTEAD_OF | AFTER_FAILURE | ANY_COPY | HAS_ID | HAS_HOPS;
-
 fn passage_flags(passage: Passage) -> u8 {
     let flag = |is_set, flag| if is_set { flag } else { 0 };
     flag(passage.instead_of.is_some(), INSTEAD_OF)
@@ -171,12 +170,16 @@ fn passage_flags(passage: Passage) -> u8 {
         | flag(passage.any_copy, ANY_COPY)
         | flag(passage.id.is_some(), HAS_ID)
         | flag(passage.hops > 1, HAS_HOPS)
+        | flag(passage.to.is_some(), HAS_INCARNATION)
 }
 
 fn put_passage(to: &mut Vec<u8>, passage: Passage) {
-    let Passage { hops, ring, instead_of, id, after_failure: _, any_copy: _ } = passage;
+    let Passage { hops, to: hearer, ring, instead_of, id, after_failure: _, any_copy: _ } = passage;
     debug_assert!((1..=MAX_HOPS).contains(&hops));
     to.extend_from_slice(&ring.as_u64().to_be_bytes());
+    if let Some(incarnation) = hearer {
+        to.extend_from_slice(&incarnation.as_u64().to_be_bytes());
+    }
     if hops > 1 {
         to.push(hops);
     }
@@ -190,12 +193,14 @@ fn put_passage(to: &mut Vec<u8>, passage: Passage) {
 
 fn take_passage(fields: &mut Fields<'_>, flags: u8) -> Result<Passage, Violation> {
     let ring = RingId::from_u64(fields.u64()?);
+    let to = if flags & HAS_INCARNATION == 0 { None } else { Some(Incarnation::new(fields.u64()?)) };
     let hops = if flags & HAS_HOPS == 0 { 1 } else { fields.u8()? };
     if flags & HAS_HOPS != 0 && !(2..=MAX_HOPS).contains(&hops) {
         return Err(Violation::OverLimit("hops"));
     }
     Ok(Passage {
         hops,
+        to,
         ring,
         instead_of: if flags & INSTEAD_OF == 0 { None } else { Some(take_term(fields)?) },
         after_failure: flags & AFTER_FAILURE != 0,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use ringhold_ring::{Heartbeat, Key, MemberAddress, Placement, RingId, Term, Version};
+use ringhold_ring::{Heartbeat, Incarnation, Key, MemberAddress, Placement, RingId, Term, Version};
 
 use super::PeerError;
 use crate::object::{Operation, OperationId, Outcome, Record, Refusal};
@@ -19,6 +19,9 @@ pub const MAX_HOPS: u8 = 4;
 pub struct Passage {
     /// How many members it has been through: 1 when it was forwarded by the one that its client asked.
     pub hops: u8,
+    /// The hearer's incarnation, as far as its sender knows: in another one it is not executed, for its sender has given
+    /// it up.
+    pub to: Option<Incarnation>,
     /// Its sender's ring.
     pub ring: RingId,
     /// Its sender is the owner but must not act, and asks the hearer to act in its place. The sender's term: by one
@@ -66,7 +69,7 @@ pub struct CopyOf {
 }
 
 /// The most operations that travel with a copy.
-pub const MAX_IDS: usize = 8;
+pub const MAX_IDS: usize = 32;
 
 /// What a member did with a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +118,8 @@ pub enum Told {
     Heartbeat(Heartbeat),
     /// To [`Ask::Copy`].
     Copied(Copied),
-    /// To [`Ask::Record`].
-    Record(Option<Record>),
+    /// To [`Ask::Record`]: what is there, and the latest operations of the key, at most [`MAX_IDS`].
+    Record(Option<Record>, Vec<(OperationId, Version)>),
     /// To [`Ask::Offer`]: for each key, in order, whether it is wanted.
     Wanted(Vec<bool>),
     /// To [`Ask::Sums`]: 2^`bits` times eight bytes, big-endian, in the order of the parts.

@@ -77,10 +77,10 @@ pub fn encode(to: &mut Vec<u8>, reply: &Reply, now: Timestamp) -> Option<Bytes> 
         Reply::Done(result) => result,
     };
     match result {
-        Ok(Outcome::Found(object)) => put_object(to, FOUND, object, now),
-        Ok(Outcome::NotModified(object)) => put_object(to, NOT_MODIFIED, object, now),
-        Ok(Outcome::Patched { object, created: false }) => put_object(to, PATCHED, object, now),
-        Ok(Outcome::Patched { object, created: true }) => put_object(to, PATCHED_CREATED, object, now),
+        Ok(Outcome::Found(object)) => put_found(to, FOUND, object, now),
+        Ok(Outcome::NotModified(object)) => put_found(to, NOT_MODIFIED, object, now),
+        Ok(Outcome::Patched { object, created: false }) => put_found(to, PATCHED, object, now),
+        Ok(Outcome::Patched { object, created: true }) => put_found(to, PATCHED_CREATED, object, now),
         Ok(Outcome::Missing) => put_code(to, MISSING),
         Ok(Outcome::Deleted) => put_code(to, DELETED),
         Ok(Outcome::Created(version)) => put_version(to, CREATED, *version),
@@ -216,9 +216,14 @@ fn put_version(to: &mut Vec<u8>, code: u8, version: Version) -> Option<Bytes> {
     None
 }
 
-pub(super) fn put_object(to: &mut Vec<u8>, code: u8, object: &Object, now: Timestamp) -> Option<Bytes> {
+fn put_found(to: &mut Vec<u8>, code: u8, object: &Object, now: Timestamp) -> Option<Bytes> {
+    to.push(code);
+    put_object(to, object, now)
+}
+
+pub(super) fn put_object(to: &mut Vec<u8>, object: &Object, now: Timestamp) -> Option<Bytes> {
     let flags = if object.expires_at.is_some() { HAS_EXPIRY } else { 0 };
-    to.extend_from_slice(&[code, flags]);
+    to.push(flags);
     to.extend_from_slice(&object.version.to_bytes());
     if let Some(at) = object.expires_at {
         to.extend_from_slice(&at.as_millis().saturating_sub(now.as_millis()).to_be_bytes());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ringhold_ring::{MAX_MEMBERS, MemberAddress, Placement, Timestamp, Version};
 
+use super::ask::{put_ids, take_ids};
 use super::frame::{Fields, Violation};
 use super::hello::{MAX_ADDRESS_BYTES, MIN_ASSEMBLY_BYTES};
 use super::message::{Body, put_short, put_value, take_value};
@@ -46,7 +47,7 @@ pub const fn answers(told: &Told, ask: &Ask) -> bool {
         (Told::Heartbeat(_), Ask::Heartbeat(_))
         | (Told::Copied(_), Ask::Copy(_))
         | (Told::Ring(_), Ask::Ring(_))
-        | (Told::Record(_), Ask::Record(_))
+        | (Told::Record(..), Ask::Record(_))
         | (Told::Busy, _) => true,
         _ => false,
     }
@@ -65,10 +66,18 @@ pub(super) fn encode(to: &mut Vec<u8>, told: &Told, now: Timestamp) -> Option<By
             to.push(NEWER);
             to.extend_from_slice(&version.to_bytes());
         }
-        Told::Record(None) => to.push(NO_RECORD),
-        Told::Record(Some(Record::Object(object))) => return put_object(to, OBJECT, object, now),
-        Told::Record(Some(Record::Tombstone { version, expires_at })) => {
+        Told::Record(None, ids) => {
+            to.push(NO_RECORD);
+            put_ids(to, ids);
+        }
+        Told::Record(Some(Record::Object(object)), ids) => {
+            to.push(OBJECT);
+            put_ids(to, ids);
+            return put_object(to, object, now);
+        }
+        Told::Record(Some(Record::Tombstone { version, expires_at }), ids) => {
             to.push(TOMBSTONE);
+            put_ids(to, ids);
             to.extend_from_slice(&version.to_bytes());
             to.extend_from_slice(&expires_at.as_millis().saturating_sub(now.as_millis()).to_be_bytes());
         }
@@ -102,15 +111,17 @@ pub(super) fn decode(
         FULL => Told::Copied(Copied::Full),
         SKEWED => Told::Copied(Copied::Skewed),
         BUSY => Told::Busy,
-        NO_RECORD => Told::Record(None),
+        NO_RECORD => Told::Record(None, take_ids(fields)?),
         OBJECT => {
+            let ids = take_ids(fields)?;
             let (object, body) = take_object(fields, max_value_bytes, now)?;
-            return Ok(Some((Told::Record(Some(Record::Object(object))), body)));
+            return Ok(Some((Told::Record(Some(Record::Object(object)), ids), body)));
         }
         TOMBSTONE => {
+            let ids = take_ids(fields)?;
             let version = Version::from_bytes(fields.array()?);
             let expires_at = now + Duration::from_millis(fields.u64()?);
-            Told::Record(Some(Record::Tombstone { version, expires_at }))
+            Told::Record(Some(Record::Tombstone { version, expires_at }), ids)
         }
         WANTED => Told::Wanted(take_wanted(fields)?),
         SUMS => {
@@ -134,9 +145,9 @@ pub(super) fn decode(
 pub(super) fn with_value(mut told: Told, bytes: Bytes) -> Result<Told, Violation> {
     match &mut told {
         Told::Sums(sums) => *sums = bytes,
-        Told::Record(Some(Record::Object(object))) => object.value = bytes,
+        Told::Record(Some(Record::Object(object)), _) => object.value = bytes,
         Told::Ring(ring) => ring.members = take_members(&bytes)?,
-        Told::Heartbeat(_) | Told::Copied(_) | Told::Record(_) | Told::Wanted(_) | Told::Busy => {}
+        Told::Heartbeat(_) | Told::Copied(_) | Told::Record(..) | Told::Wanted(_) | Told::Busy => {}
     }
     Ok(told)
 }

@@ -155,7 +155,8 @@ impl Store {
         shard.read().version(key, self.clock.now())
     }
 
-    /// What is under `key`, object or tombstone, unless its time is over. It does not count as use of an object.
+    /// What is under `key`, object or tombstone, for another member to keep: an object though its time be over, for it
+    /// outdates older ones until [`Store::expire`] comes to it. It does not count as use of an object.
     #[must_use]
     pub fn record(&self, key: &Key<'_>) -> Option<Record> {
         let (shard, key) = self.locate(key);
@@ -245,7 +246,7 @@ impl Store {
     }
 
     /// Shows the keys and versions of some records, at most `limit`, to `visit`; returns where to go on, or nothing
-    /// when it has shown all. Tombstones are shown like objects, and neither when its time is over.
+    /// when it has shown all: those that [`Store::record`] gives.
     ///
     /// From the default cursor to the end, every record that is there all the while is shown at least once;
     /// some may be shown again. `visit` runs under a lock: it must be short, and not call the store.

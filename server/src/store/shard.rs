@@ -92,7 +92,7 @@ impl Shard {
     /// What is under `key`, without counting as use of it.
     pub(super) fn record(&self, key: Hashed<'_>, now: Timestamp, media: &Media) -> Option<Record> {
         let cell = self.find(key)?;
-        let entry = self.timely(cell, now)?;
+        let entry = self.telling(cell, now)?;
         Some(match entry.kind() {
             Kind::Object => Record::Object(self.object(cell, entry, media)),
             Kind::Tombstone => {
@@ -211,7 +211,7 @@ impl Shard {
     ) -> Option<usize> {
         let end = self.table.num_buckets().min(bucket.saturating_add(limit));
         for cell in (bucket..end).filter_map(|bucket| self.table.get_bucket(bucket)) {
-            if let (Some(entry), Ok(key)) = (self.timely(*cell, now), Key::from_bytes(self.cells.key(*cell)))
+            if let (Some(entry), Ok(key)) = (self.telling(*cell, now), Key::from_bytes(self.cells.key(*cell)))
             {
                 visit(&key, entry.version());
             }
@@ -236,6 +236,13 @@ impl Shard {
     /// The entry in `cell`, unless its time is over.
     fn timely(&self, cell: Cell, now: Timestamp) -> Option<&Entry> {
         Some(self.cells.entry(cell)).filter(|entry| !entry.expiry.is_over(now))
+    }
+
+    /// The entry in `cell`, unless it is a tombstone whose time is over. An object whose time is over, and of which there
+    /// is no tombstone yet, still says that older ones are.
+    fn telling(&self, cell: Cell, now: Timestamp) -> Option<&Entry> {
+        let entry = self.cells.entry(cell);
+        Some(entry).filter(|entry| entry.kind() == Kind::Object || !entry.expiry.is_over(now))
     }
 
     /// The entry in `cell`, if it is of an object that can be read.

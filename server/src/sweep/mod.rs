@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::membership::{HandingOutcome, Membership};
 use crate::peer::network::Network;
 use crate::routing::Objects;
+use crate::telemetry::metrics::Page;
 pub use progress::Handover;
 use progress::Progress;
 pub use sums::sums;
@@ -76,6 +77,11 @@ impl Sweep {
         self.progress.report()
     }
 
+    /// Writes down what was handed over since the start.
+    pub fn collect(&self, page: &mut Page) {
+        self.progress.collect(page);
+    }
+
     async fn hand_over_forever(&self) {
         let mut changes = self.membership.changes();
         let mut handing = FuturesUnordered::new();
@@ -85,7 +91,7 @@ impl Sweep {
             tokio::select! {
                 biased;
                 Some(()) = handing.next(), if !handing.is_empty() => {}
-                _ = changes.changed() => {}
+                () = changes.changed() => {}
                 // One that failed is due again after a while, of which nobody is told.
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
@@ -109,6 +115,7 @@ impl Sweep {
                 HandingOutcome::Failed
             }
         };
+        self.progress.ended(outcome);
         self.membership.end_handing(&member, incarnation, outcome);
     }
 

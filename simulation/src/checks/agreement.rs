@@ -9,6 +9,17 @@ use super::Violation;
 use super::seen::is_over;
 use crate::node::Setup;
 
+/// What one member holds.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    /// Who it is.
+    pub member: MemberAddress,
+    /// The time, by its own clock.
+    pub now: Timestamp,
+    /// What it holds.
+    pub records: Vec<(Key<'static>, Record)>,
+}
+
 /// What the members of a ring hold, compared.
 #[derive(Clone, Debug, Default)]
 pub struct Agreement {
@@ -17,9 +28,9 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// Of members that hold these records, at these times by their own clocks.
+    /// Of members that hold this.
     #[must_use]
-    pub fn of(setup: &Setup, held: Vec<(MemberAddress, Timestamp, Vec<(Key<'static>, Record)>)>) -> Self {
+    pub fn of(setup: &Setup, held: Vec<Holding>) -> Self {
         let mut this = Self::default();
         let ring = match Ring::new(setup.members.iter().cloned(), setup.placement, setup.replicas) {
             Ok(ring) => ring,
@@ -29,9 +40,9 @@ impl Agreement {
             }
         };
         // What is over by one clock is about to be by all.
-        let now = held.iter().map(|(_, now, _)| *now).max().unwrap_or_default();
+        let now = held.iter().map(|holding| holding.now).max().unwrap_or_default();
         let mut keys: BTreeMap<String, Holders> = BTreeMap::new();
-        for (member, _, records) in held {
+        for Holding { member, records, .. } in held {
             for (key, record) in records {
                 let version = record.version();
                 let latest = this.latest.entry(key.as_str().to_owned()).or_insert(version);

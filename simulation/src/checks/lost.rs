@@ -26,6 +26,7 @@ mod tests {
     use ringhold_server::object::Record;
 
     use super::*;
+    use crate::checks::Holding;
     use crate::history::Action;
     use crate::scenario::{Scenario, Weather};
 
@@ -48,7 +49,8 @@ mod tests {
             executor: None,
         };
         let tombstone = |version| Record::Tombstone { version, expires_at: now };
-        let holding = |records| Agreement::of(&setup, vec![(setup.address.clone(), now, records)]);
+        let holding =
+            |records| Agreement::of(&setup, vec![Holding { member: setup.address.clone(), now, records }]);
         assert!(check(&key, &[&operation], &holding(vec![])).is_some());
         assert!(check(&key, &[&operation], &holding(vec![(key.clone(), tombstone(earlier))])).is_some());
         assert_eq!(check(&key, &[&operation], &holding(vec![(key.clone(), tombstone(later))])), None);

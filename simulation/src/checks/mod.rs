@@ -22,7 +22,7 @@ use crate::history::{Action, Kind, Operation, Told};
 use crate::scenario::{Promise, Scenario};
 use crate::world::Run;
 
-pub use agreement::Agreement;
+pub use agreement::{Agreement, Holding};
 pub use seen::Seen;
 
 /// Something that must not be.

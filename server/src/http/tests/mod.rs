@@ -6,6 +6,7 @@ mod conditions;
 mod connections;
 mod documents;
 mod endpoints;
+mod express;
 mod http2;
 mod members;
 mod metrics;

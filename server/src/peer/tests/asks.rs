@@ -101,10 +101,10 @@ async fn records_of_every_size_are_told() {
     for size in [0, 1, (16 << 10) + 1, 4 << 20] {
         let sent = copy("k", vec![size as u8; size]);
         assert_eq!(ask(&peers, &node, Ask::Copy(sent.clone())).await, KEPT);
-        let told = Ok(Told::Record(Some(sent.record)));
+        let told = Ok(Told::Record(Some(sent.record), Vec::new()));
         assert_eq!(ask(&peers, &node, there.clone()).await, told, "{size} bytes");
     }
-    assert_eq!(ask(&peers, &node, nothing).await, Ok(Told::Record(None)));
+    assert_eq!(ask(&peers, &node, nothing).await, Ok(Told::Record(None, Vec::new())));
 }
 
 fn long_key(number: usize) -> String {
@@ -132,6 +132,7 @@ async fn more_than_may_be_asked_at_once_is_not_sent() {
 async fn a_passage_arrives_as_it_was_sent_and_so_does_that_it_leads_elsewhere() {
     let (node, peers) = (Node::start().await, peers());
     let passage = Passage {
+        to: Some(Incarnation::new(42)),
         hops: 3,
         instead_of: Some(ringhold_ring::Term { incarnation: Incarnation::new(3), number: 1 }),
         after_failure: true,

@@ -76,6 +76,7 @@ fn key(text: &str) -> Key<'static> {
 /// How an operation comes from the node that its client asked.
 fn forwarded() -> Passage {
     Passage {
+        to: None,
         hops: 1,
         ring: RingId::from_u64(7),
         instead_of: None,
@@ -189,7 +190,8 @@ impl Handler for Memory {
             }
             Ask::Sums { bits } => Told::Sums(vec![7; 8 << self.bits.lock().unwrap_or(bits)].into()),
             Ask::Record(key) => {
-                Told::Record(self.objects.lock().get(key.as_str()).cloned().map(Record::Object))
+                let object = self.objects.lock().get(key.as_str()).cloned();
+                Told::Record(object.map(Record::Object), Vec::new())
             }
             Ask::Ring(id) if id == RingId::from_u64(7) => Told::Ring(wide_ring()),
             Ask::Ring(_) => Told::Busy,

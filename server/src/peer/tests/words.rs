@@ -110,7 +110,8 @@ fn telling() -> impl Strategy<Value = Told> {
     let description = (vec(members(), 0..30), placement, any::<u32>());
     prop_oneof![
         copied.prop_map(Told::Copied),
-        option::of(record()).prop_map(Told::Record),
+        (option::of(record()), vec((id(), version()), 0..=MAX_IDS))
+            .prop_map(|(record, ids)| Told::Record(record, ids)),
         vec(any::<bool>(), 0..=MAX_OFFERS).prop_map(Told::Wanted),
         (0..=MAX_SUM_BITS).prop_map(|bits| Told::Sums(vec![3; 8 << bits].into())),
         description.prop_map(|(members, placement, replicas)| {
@@ -294,7 +295,10 @@ fn an_answer_is_only_taken_for_what_was_asked() {
     assert!(told::answers(&Told::Busy, &sums) && told::answers(&Told::Busy, &ring));
     assert!(!told::answers(&Told::Copied(Copied::Kept), &ring));
     let record = Ask::Record(Key::new("k").unwrap());
-    assert!(told::answers(&Told::Record(None), &record) && !told::answers(&Told::Record(None), &ring));
+    assert!(
+        told::answers(&Told::Record(None, Vec::new()), &record)
+            && !told::answers(&Told::Record(None, Vec::new()), &ring)
+    );
 }
 
 #[test]
@@ -309,9 +313,9 @@ fn expiries_of_objects_and_tombstones_survive_clocks_that_differ() {
         let (payload, _) = encoded(&Ask::Copy(CopyOf { record: record.clone(), ..copy.clone() }));
         let head = ask::decode(&payload, LIMIT, there).unwrap();
         let Ask::Copy(CopyOf { record: copied, .. }) = head.ask else { panic!("{:?}", head.ask) };
-        let (payload, _) = answer(Told::Record(Some(record)));
+        let (payload, _) = answer(Told::Record(Some(record), Vec::new()));
         let (reply, _) = reply::decode(&payload, LIMIT, there).unwrap();
-        let Reply::Told(Told::Record(Some(told))) = reply else { panic!("{reply:?}") };
+        let Reply::Told(Told::Record(Some(told), _)) = reply else { panic!("{reply:?}") };
         for record in [copied, told] {
             let expires_at = match record {
                 Record::Object(object) => object.expires_at.unwrap(),

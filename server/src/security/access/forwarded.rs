@@ -46,6 +46,11 @@ impl TrustedProxies {
         Self { addresses: AddressList::Ranges(Vec::new()), header: ForwardedHeader::XForwardedFor }
     }
 
+    /// Whether what `peer` says of its clients is believed.
+    pub(super) fn trusts(&self, peer: IpAddr) -> bool {
+        self.addresses.contains(peer)
+    }
+
     /// The client of a request that came over a connection from `peer`.
     ///
     /// # Errors

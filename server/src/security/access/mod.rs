@@ -89,6 +89,14 @@ impl Access {
         Ok(Admitted { client, grant })
     }
 
+    /// Whether [`Access::admit`] lets in every request from `peer`, whatever its headers and method are.
+    #[must_use]
+    pub fn admits_unseen(&self, peer: IpAddr, is_member: bool) -> bool {
+        let peer = peer.to_canonical();
+        let is_allowed = || self.addresses.contains(peer) || self.members.contains(&peer);
+        is_member || self.methods.is_empty() && !self.proxies.trusts(peer) && is_allowed()
+    }
+
     /// Whether an address is a member's: on a plain ring without a secret the only proof of a member there is.
     #[must_use]
     pub fn is_member_address(&self, peer: IpAddr) -> bool {

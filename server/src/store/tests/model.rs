@@ -66,11 +66,16 @@ fn is_over(record: &Record, now: Timestamp) -> bool {
 
 impl Pair {
     fn record(&self, name: u8) -> Option<&Record> {
-        self.model.get(&name).filter(|record| !is_over(record, self.clock.now()))
+        let tells = |record: &&Record| matches!(record, Record::Object(_)) || !self.is_over(record);
+        self.model.get(&name).filter(tells)
+    }
+
+    fn is_over(&self, record: &Record) -> bool {
+        is_over(record, self.clock.now())
     }
 
     fn live(&self, name: u8) -> Option<&Object> {
-        match self.record(name)? {
+        match self.record(name).filter(|record| !self.is_over(record))? {
             Record::Object(object) => Some(object),
             Record::Tombstone { .. } => None,
         }

@@ -49,7 +49,10 @@ fn what_is_over_still_holds_older_writes_off_until_it_is_collected() {
     let (store, clock) = store(ROOMY);
     apply(&store, Record::Object(Object { version: version(5), ..until(10, "x") }));
     clock.advance(Duration::from_millis(10));
-    assert_eq!((store.record(&key("a")), store.newest(&key("a"))), (None, Some(version(5))));
+    assert_eq!((store.get(&key("a")), store.newest(&key("a"))), (None, Some(version(5))));
+    // Other members may have an older one that lives longer: they are shown it as it is.
+    assert_eq!(store.record(&key("a")).map(|record| record.version()), Some(version(5)));
+    assert_eq!(all_keys(&store, 7), ["a"]);
     assert_eq!(apply(&store, written(4, "four")), Applied::Stale(version(5)));
     assert_eq!(apply(&store, written(6, "six")), Applied::Created);
     assert_eq!((store.usage().objects, store.usage().expired), (1, 1));
