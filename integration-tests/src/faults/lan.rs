@@ -10,7 +10,8 @@ use crate::faults::enclosure::run;
 
 /// Where clients, and what stands between members, are.
 pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-const PORT: u16 = 9990;
+/// Of the first member; the next one has the next. The harness tells members apart by their ports.
+const FIRST_PORT: u16 = 9990;
 
 /// The network.
 #[derive(Debug)]
@@ -57,7 +58,8 @@ impl Lan {
     /// Where the members listen, in the order of the ring.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        (0..self.members).map(|member| SocketAddr::new(IpAddr::V4(address(member)), PORT)).collect()
+        let members = (0..self.members).zip(FIRST_PORT..);
+        members.map(|(member, port)| SocketAddr::new(IpAddr::V4(address(member)), port)).collect()
     }
 
     /// The words before a command that have it run where a member is.
