@@ -90,6 +90,31 @@ impl PutOptions {
     }
 }
 
+/// How an object is to be removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteOptions {
+    /// What must hold first.
+    pub condition: Condition,
+    /// What a repeat is recognised by; none: a random name, if there is a condition.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+impl DeleteOptions {
+    /// Only if `condition` holds.
+    #[must_use]
+    pub fn condition(mut self, condition: Condition) -> Self {
+        self.condition = condition;
+        self
+    }
+
+    /// Under this name.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: IdempotencyKey) -> Self {
+        self.idempotency_key = Some(key);
+        self
+    }
+}
+
 impl Client {
     /// A client of these nodes, each a base URL or `host:port`, with default limits.
     ///
@@ -262,16 +287,18 @@ impl Client {
     /// # Errors
     /// Those of every operation.
     pub async fn delete(&self, key: &str) -> Result<Served, Error> {
-        self.delete_if(key, &Condition::Always).await
+        self.delete_with(key, &DeleteOptions::default()).await
     }
 
-    /// Removes the object under `key` if `condition` holds.
+    /// Removes the object under `key`, if there is one, as `options` say.
     ///
     /// # Errors
     /// [`Error::PreconditionFailed`] when the condition does not hold, [`Error::OutcomeUnknown`] when no answer says
     /// what happened, and those of every operation.
-    pub async fn delete_if(&self, key: &str, condition: &Condition) -> Result<Served, Error> {
-        let answer = self.0.send(&write(Method::DELETE, key, None, condition, None)?).await?;
+    pub async fn delete_with(&self, key: &str, options: &DeleteOptions) -> Result<Served, Error> {
+        let DeleteOptions { condition, idempotency_key } = options;
+        let call = write(Method::DELETE, key, None, condition, idempotency_key.clone())?;
+        let answer = self.0.send(&call).await?;
         match answer.status {
             StatusCode::NO_CONTENT => Ok(Served::read(&answer.headers)),
             _ => Err(answer.into_error()),

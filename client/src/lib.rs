@@ -70,7 +70,7 @@ mod tls;
 mod transport;
 
 pub use builder::{BuildError, ClientBuilder};
-pub use client::{Client, GetOptions, PutOptions};
+pub use client::{Client, DeleteOptions, GetOptions, PutOptions};
 pub use condition::{Condition, EntityTag, EntityTagError};
 pub use error::{Attempt, Error, Problem};
 pub use idempotency::{IdempotencyKey, IdempotencyKeyError};

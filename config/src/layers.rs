@@ -16,11 +16,12 @@ use crate::error::{ConfigError, Mistake};
 use crate::file;
 use crate::settings::{LISTENER, SETTINGS};
 
-/// Variables that begin with `RINGHOLD_` and are no settings: the file to load, the program to test, and for commands
-/// the nodes to talk to, whom to believe and what to show them.
-pub const IGNORED_VARIABLES: [&str; 13] = [
+/// Variables that begin with `RINGHOLD_` and are no settings: the file to load, the program to test and
+/// whether every test has to run, and for commands the nodes to talk to, whom to believe and what to show them.
+pub const IGNORED_VARIABLES: [&str; 14] = [
     "RINGHOLD_CONFIG",
     "RINGHOLD_BIN",
+    "RINGHOLD_CI",
     "RINGHOLD_NODES",
     "RINGHOLD_CACERT",
     "RINGHOLD_CERT",

@@ -5,6 +5,7 @@
 //! - [`Metrics`]: what a member tells Prometheus.
 //! - [`RawConnection`]: bytes on a socket, for requests that no client library would send.
 //! - [`Workshop`]: certificates, keystores and secrets, made with the tools that people use; [`curl`].
+//! - [`faults`]: a ring on a network of its own, and everything that goes wrong there.
 //! - [`Load`]: clients that ask without end, and what they complain of.
 //! - [`wait_until`]: the only way to wait: for a condition, with a deadline.
 //!
@@ -16,6 +17,8 @@
     clippy::panic,
     reason = "a harness fails a test by panicking"
 )]
+
+pub mod faults;
 
 mod curl;
 mod http;

@@ -97,6 +97,20 @@ impl Member {
         self
     }
 
+    /// Has other words before its command from its next start on.
+    pub(crate) fn start_by(&mut self, wrapper: Vec<String>) {
+        self.wrapper = wrapper;
+    }
+
+    /// The number of its process.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process().id()
+    }
+
     /// The address it listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {

@@ -36,6 +36,7 @@ pub struct RingBuilder {
     placement: Placement,
     settings: Vec<(String, String)>,
     host: Option<Ipv4Addr>,
+    addresses: Option<Vec<SocketAddr>>,
     domain: Option<String>,
     has_doors: bool,
     headers: Vec<(String, String)>,
@@ -89,6 +90,7 @@ impl Ring {
             placement: Placement::Modulo,
             settings: Vec::new(),
             host: None,
+            addresses: None,
             domain: None,
             has_doors: false,
             headers: Vec::new(),
@@ -272,6 +274,11 @@ impl RingBuilder {
         Self { host: Some(host), ..self }
     }
 
+    /// On these addresses, one for each member, in the order of the ring.
+    pub fn on(self, addresses: Vec<SocketAddr>) -> Self {
+        Self { addresses: Some(addresses), ..self }
+    }
+
     /// Known to each other as `node-0` and so on in this domain; whatever starts the members has those names lead to the
     /// ring's address.
     pub fn in_domain(self, domain: &str) -> Self {
@@ -321,10 +328,11 @@ impl RingBuilder {
         let program = program::binary();
         let directory = tempfile::tempdir().expect("there is room for logs");
         let host = self.host.unwrap_or_else(loopback::host);
-        let mut addresses = loopback::addresses(host, self.members * 2);
-        let doors = addresses.split_off(self.members);
+        let mut own = loopback::addresses(host, self.members * 2);
+        let doors = own.split_off(self.members);
         // The order of the ring: the host is the same, so ports decide.
-        addresses.sort_unstable();
+        own.sort_unstable();
+        let addresses = self.addresses.clone().unwrap_or(own);
         let home = |index: usize| directory.path().join(index.to_string());
         let mut members = Vec::new();
         let known: Vec<_> =

@@ -81,6 +81,47 @@ async fn with_three_copies_an_acknowledged_write_survives_that_two_members_are_k
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_has_everything_again_makes_up_for_the_next_that_is_killed() {
+    let _alone = ALONE.lock().await;
+    // Others trust a member again only after it has rested.
+    let mut ring = Ring::builder(3).set("cluster.rest", "5s").start().await;
+    let stored = fill(&ring, "kept", 0..3).await;
+    ring.kill(1);
+    ring.wait_until_out(&[1]).await;
+    ring.spawn(1);
+    for other in [0, 2] {
+        wait_until(PATIENCE, "it to have everything", async || {
+            let said = ring[other].says_of(ring[1].address()).await;
+            said.is_some_and(|said| said["handed"] == true && said["state"] == "ready")
+        })
+        .await;
+    }
+    ring.kill(2);
+    assert_there(&ring, &[0, 1], &stored).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_copies_what_a_member_left_behind_is_found_whoever_comes_and_goes_meanwhile() {
+    let _alone = ALONE.lock().await;
+    let mut ring = Ring::builder(3).set("cluster.replicas", 1).start().await;
+    let stored = fill(&ring, "left", [1]).await;
+    ring.kill(0);
+    ring.wait_until_out(&[0]).await;
+    assert!(ring.stop(1).await.success());
+    assert_there(&ring, &[2], &stored).await;
+    // Half of these keys are now for the one that comes back to keep.
+    ring.restart(0).await;
+    wait_until(PATIENCE, "it to be trusted", async || {
+        ring[2].sees(ring[0].address()).await.as_deref() == Some("online")
+    })
+    .await;
+    assert_there(&ring, &[0, 2], &stored).await;
+    ring.restart(1).await;
+    ring.wait_until_settled().await;
+    assert_there(&ring, &[0, 1, 2], &stored).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn patches_run_exactly_once_while_members_are_killed_and_come_back_empty() {
     let _alone = ALONE.lock().await;
     let mut ring = Ring::start(3).await;
@@ -182,6 +223,35 @@ async fn what_expired_while_a_member_was_away_does_not_come_back_in_an_older_ver
     .await;
     ring.resume(0);
     ring.wait_until_settled().await;
+    assert_missing(&ring, &keys).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_kept_while_a_member_was_away_does_not_outlive_what_it_became_since() {
+    let _alone = ALONE.lock().await;
+    let mut ring = Ring::builder(3).set("cluster.replicas", 1).start().await;
+    let stored = fill(&ring, "strays", [0]).await;
+    let keys: Vec<_> = stored.into_iter().map(|(key, _)| key).collect();
+    assert!(ring.stop(0).await.success());
+    ring.restart(0).await;
+    // The others may hold what they kept for it still.
+    for (number, key) in keys.iter().enumerate() {
+        if number % 2 == 0 {
+            ring[0].object("DELETE", key).send().await.assert_status(204);
+        } else {
+            ring[0].object("PUT", key).header("x-ttl", 1).body("soon over").send().await.assert_status(204);
+        }
+    }
+    for member in [1, 2] {
+        wait_until(PATIENCE, "what belongs elsewhere to be gone", async || {
+            ring[member].report().await.is_some_and(|report| report["store"]["objects"] == 0)
+        })
+        .await;
+    }
+    wait_until(PATIENCE, "the objects to expire", async || {
+        ring[0].report().await.is_some_and(|report| report["store"]["objects"] == 0)
+    })
+    .await;
     assert_missing(&ring, &keys).await;
 }
 

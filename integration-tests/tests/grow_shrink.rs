@@ -148,7 +148,6 @@ async fn write_and_read(http: &reqwest::Client, url: &str, turn: usize) -> Resul
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs member list reload"]
 async fn a_ring_grows_and_shrinks_under_load_and_no_request_notices() {
     let mut ring = LocalRing::start(3, &[]).await;
     let load = Load::start([ring.address(0), ring.address(1)]);
@@ -162,7 +161,6 @@ async fn a_ring_grows_and_shrinks_under_load_and_no_request_notices() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs member list reload"]
 async fn a_ring_without_copies_grows_and_shrinks_and_loses_nothing() {
     let mut ring = LocalRing::start(2, &["--replicas", "1"]).await;
     let load = Load::start([ring.address(0)]);

@@ -60,6 +60,29 @@ impl Write {
     }
 }
 
+/// How an object is removed. The default: whatever is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removal {
+    /// What must hold first.
+    pub conditions: Conditions,
+    /// What a repeat is recognised by; none: the call is not repeated.
+    pub id: Option<OperationId>,
+}
+
+impl Removal {
+    /// Only if the object is still at `version`.
+    #[must_use]
+    pub fn if_at(version: Version) -> Self {
+        Self { conditions: Write::if_at(version).conditions, id: None }
+    }
+
+    /// The same under a name, as [`Write::idempotency_key`]: a repeat does not remove what was stored in between.
+    #[must_use]
+    pub fn idempotency_key(self, name: &[u8]) -> Self {
+        Self { id: Some(OperationId::of(name)), ..self }
+    }
+}
+
 /// Why a call did not do what it says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectError {
@@ -111,8 +134,10 @@ impl Objects {
     ///
     /// # Errors
     /// [`ObjectError`]: a bad key, a condition that does not hold.
-    pub async fn delete(&self, key: &str, conditions: Conditions) -> Result<(), ObjectError> {
-        self.run(key, Operation::Delete { conditions }, Delivery::default()).await.map(drop)
+    pub async fn delete(&self, key: &str, removal: Removal) -> Result<(), ObjectError> {
+        let Removal { conditions, id } = removal;
+        let delivery = Delivery { id, ..Delivery::default() };
+        self.run(key, Operation::Delete { conditions }, delivery).await.map(drop)
     }
 
     /// Patches the object under `key`, or makes one; answers it as it is now.

@@ -25,6 +25,7 @@ use crate::peer::PeerError;
 use crate::peer::network::{Ask, Executed, Handler, MAX_HOPS, Network, Passage, Told};
 use crate::sweep;
 pub use counts::Counts;
+use counts::Passed;
 
 /// What is left for the next in the preference list when the first member took all of `cluster.peer_timeout`.
 pub const GRACE: Duration = Duration::from_millis(150);
@@ -195,7 +196,7 @@ impl Objects {
             Executed::Done(result) => result,
             Executed::NotOwner => Err(nobody()),
         };
-        self.0.counts.operation(arrival.route);
+        self.0.counts.operation(arrival.route, &result);
         Answer { result, member: arrival.member, route: arrival.route }
     }
 
@@ -211,7 +212,9 @@ impl Objects {
                 None => self.plan(&view, &journey),
             };
             match plan {
-                Plan::Wait => drop(parts.membership.resolved().await),
+                Plan::Wait => {
+                    let _ = tokio::time::timeout_at(journey.deadline, parts.membership.resolved()).await;
+                }
                 Plan::Nobody => break,
                 Plan::Here(authority) => match self.carry_out(&journey, authority).await {
                     Execution::Done(result) => {
@@ -314,7 +317,12 @@ impl Objects {
             instead_of: is_down.then(|| parts.membership.term()),
             ..journey.passage
         };
-        let began = Instant::now();
+        parts.counts.pass(match (is_down, journey.from) {
+            (true, _) => Passed::Down,
+            (false, Some(_)) => Passed::Up,
+            (false, None) => Passed::Forward,
+        });
+        let (began, stops) = (Instant::now(), parts.membership.stops());
         let sent = parts.network.execute(to, journey.key, journey.operation, passage, timeout).await;
         parts.counts.forward(&sent, began.elapsed());
         let failure = match sent {
@@ -323,8 +331,8 @@ impl Objects {
         };
         debug!(key = %journey.key, member = %to, %failure, "forward failed");
         // Who had only what others had left of the time, and used it up, may just be slower than that.
-        if timeout >= peer_timeout / 2 || journey.deadline > Instant::now() {
-            parts.membership.damage(to, &failure.to_string());
+        if timeout >= peer_timeout / 2 || began.elapsed() < timeout {
+            parts.membership.damage(to, &failure.to_string(), stops);
         }
         journey.passage.after_failure = true;
         journey.may_have_run |= matches!(failure, PeerError::Lost(_)) && !journey.operation.is_read();
@@ -347,7 +355,7 @@ impl Objects {
     }
 
     fn here(&self, result: Result<Outcome, Refusal>, route: Route) -> Answer {
-        self.0.counts.operation(route);
+        self.0.counts.operation(route, &result);
         Answer { result, member: self.0.membership.own_label(), route }
     }
 }
@@ -402,14 +410,16 @@ impl Handler for Objects {
         parts.counts.for_member();
         parts.membership.saw_ring(from, passage.ring);
         // It may have lain here while this node was stopped, and its sender gone elsewhere with it.
-        let _ = parts.membership.resolved().await;
+        let deadline = Instant::now() + time_left;
+        if tokio::time::timeout_at(deadline, parts.membership.resolved()).await.is_err() {
+            return Executed::NotOwner;
+        }
         if passage.to.is_some_and(|to| to != parts.membership.incarnation()) {
             return Executed::NotOwner;
         }
         if let Some(refusal) = self.refuses(&parts.membership.view()) {
             return Executed::Done(Err(refusal));
         }
-        let deadline = Instant::now() + time_left;
         let digest = key.digest();
         let journey = Journey {
             key: &key,

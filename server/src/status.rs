@@ -8,7 +8,7 @@ use ringhold_config::Config;
 use ringhold_ring::{Key, Mandate, MemberHealth, MemberState, Role, Timestamp};
 
 use crate::core::Core;
-use crate::http::report::{ClusterReport, CopiesReport, Location, MemberReport, NodeStatus};
+use crate::http::report::{ClusterReport, Location, MemberReport, NodeStatus};
 use crate::membership::MemberKnown;
 use crate::node::protection::Protection;
 use crate::telemetry::metrics::Page;
@@ -95,7 +95,7 @@ impl NodeStatus for Status {
             syncing_since_ms: membership.syncing_since().map(Timestamp::as_millis),
             target_ring_id: membership.target().map(|id| id.to_string()),
             handoff: self.core.sweep().report().into_iter().map(Into::into).collect(),
-            copies: CopiesReport::default(),
+            copies: self.core.objects().owner().copies().into(),
         }
     }
 

@@ -7,10 +7,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use ringhold_ring::{Key, Ttl};
-use ringhold_server::embedded::{ObjectError, Write};
-use ringhold_server::object::{Conditions, ContentType, Refusal};
+use ringhold_server::embedded::{ObjectError, Removal, Write};
+use ringhold_server::object::{ContentType, Refusal};
 use ringhold_server::patch::PatchKind;
 use ringhold_server::{Config, Node, StartError};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// Free ports on a loopback address that no other test listens on.
 fn addresses(test: u8, count: usize) -> Vec<SocketAddr> {
@@ -20,14 +22,25 @@ fn addresses(test: u8, count: usize) -> Vec<SocketAddr> {
     held.iter().map(|listener| listener.local_addr().unwrap()).collect()
 }
 
-async fn ring(test: u8) -> Vec<Node> {
+/// Members of one ring, as `change` has them.
+fn configs(test: u8, change: impl Fn(&mut Config)) -> Vec<Config> {
     let addresses = addresses(test, 3);
-    let starting = addresses.iter().map(|address| {
+    let configs = addresses.iter().map(|address| {
         let mut config = Config::alone(*address);
         config.cluster.members = addresses.iter().map(|address| (*address).into()).collect();
         config.cluster.probe_interval = Duration::from_millis(50);
-        Node::start(config)
+        change(&mut config);
+        config
     });
+    configs.collect()
+}
+
+async fn ring(test: u8) -> Vec<Node> {
+    ring_with(test, |_| {}).await
+}
+
+async fn ring_with(test: u8, change: impl Fn(&mut Config)) -> Vec<Node> {
+    let starting = configs(test, change).into_iter().map(Node::start);
     let nodes: Vec<_> =
         futures_util::future::join_all(starting).await.into_iter().collect::<Result<_, _>>().unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
@@ -66,7 +79,7 @@ async fn what_one_member_stores_every_member_reads_and_patches() {
         assert!(read.expires_at.is_some());
         let patched = patcher.patch(&key, PatchKind::Append, "!", Write::default()).await.unwrap();
         assert_eq!(patched.value, format!("value {number}!"));
-        reader.delete(&key, Conditions::default()).await.unwrap();
+        reader.delete(&key, Removal::default()).await.unwrap();
         assert_eq!(writer.get(&key).await.unwrap(), None);
     }
     for node in nodes {
@@ -85,6 +98,26 @@ async fn conditions_hold_wherever_the_key_lives() {
         nodes[2].objects().put(&key, "mine again", Write::if_at(version)).await.unwrap();
         let late = nodes[1].objects().put(&key, "late", Write::if_at(version)).await;
         assert_eq!(late, Err(ObjectError::Refused(Refusal::PreconditionFailed)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_comes_again_under_its_name_leaves_what_was_stored_in_between() {
+    let nodes = ring(6).await;
+    let [first, second, third] = [0, 1, 2].map(|member| nodes[member].objects());
+    for number in 0..6 {
+        let key = format!("job {number}");
+        let named = || Removal::default().idempotency_key(b"done");
+        let version = first.put(&key, "old", Write::default()).await.unwrap();
+        second.delete(&key, named()).await.unwrap();
+        assert_eq!(third.get(&key).await.unwrap(), None);
+        let late = third.delete(&key, Removal::if_at(version)).await;
+        assert_eq!(late, Err(ObjectError::Refused(Refusal::PreconditionFailed)));
+        first.put(&key, "new", Write::default()).await.unwrap();
+        third.delete(&key, named()).await.unwrap();
+        assert_eq!(second.get(&key).await.unwrap().unwrap().value, "new");
+        third.delete(&key, Removal::default()).await.unwrap();
+        assert_eq!(second.get(&key).await.unwrap(), None);
     }
 }
 
@@ -124,4 +157,95 @@ async fn what_keeps_a_node_from_starting_is_said() {
     config.cluster.members = vec!["10.0.0.1:9999".parse().unwrap()];
     let error = Node::start(config).await.unwrap_err();
     assert!(matches!(error, StartError::NotAMember { .. }), "{error}");
+}
+
+/// The number on the line of `node`'s metrics that begins with `line`.
+async fn metric(node: &Node, line: &str) -> u64 {
+    let mut stream = TcpStream::connect(node.addresses()[0]).await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).await.unwrap();
+    let number = page.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+    number.unwrap_or_else(|| panic!("no {line} in {page}")).parse().unwrap()
+}
+
+async fn sum(nodes: &[Node], line: &str) -> u64 {
+    let mut sum = 0;
+    for node in nodes {
+        sum += metric(node, line).await;
+    }
+    sum
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_handovers_and_refusals_are_counted() {
+    let mut nodes = ring_with(7, |config| {
+        config.cluster.replicas = 2;
+        config.cluster.min_copies = 2;
+    })
+    .await;
+    let objects = nodes[0].objects();
+    for number in 0..60 {
+        objects.put(&format!("key {number}"), "value", Write::default()).await.unwrap();
+    }
+    objects.delete("key 0", Removal::default()).await.unwrap();
+    assert_eq!(sum(&nodes, "ringhold_copies_total{result=\"kept\"}").await, 61);
+    assert_eq!(sum(&nodes, "ringhold_copies_total{result=\"failed\"}").await, 0);
+    assert_eq!(sum(&nodes, "ringhold_store_tombstones").await, 2);
+    let mut reported = 0;
+    for node in &nodes {
+        let ring = ringhold_client::Client::new([node.addresses()[0]]).unwrap();
+        reported += ring.cluster().await.unwrap().copies.sent;
+    }
+    assert_eq!(reported, 61, "the report tells what the metrics tell");
+    let forwards = metric(&nodes[0], "ringhold_passes_total{direction=\"forward\"}").await;
+    assert!((1..61).contains(&forwards), "{forwards}");
+    for node in &nodes {
+        assert_eq!(metric(node, "ringhold_state{state=\"ready\"}").await, 1);
+        assert_eq!(metric(node, "ringhold_ring_changing").await, 0);
+    }
+
+    // Two copies of each object, and two members to keep them: both hand the other what it lacks.
+    nodes.remove(2).stop().await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while sum(&nodes, "ringhold_store_objects").await < 2 * 59 {
+        assert!(tokio::time::Instant::now() < deadline, "the copies are not restored");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    nodes.remove(1).stop().await;
+    let alone = nodes[0].objects();
+    let refused = alone.put("key 1", "new", Write::default()).await.unwrap_err();
+    assert!(
+        matches!(refused, ObjectError::Refused(Refusal::TooFewCopies { held: 1, wanted: 2 })),
+        "{refused}"
+    );
+    assert_eq!(metric(&nodes[0], "ringhold_operation_refusals_total{reason=\"too-few-copies\"}").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_member_is_handed_when_it_comes_is_counted_by_who_handed_it() {
+    let (mut configs, mut nodes) = (configs(8, |config| config.cluster.replicas = 2), Vec::new());
+    let late = configs.pop().unwrap();
+    let starting = configs.into_iter().map(Node::start);
+    for node in futures_util::future::join_all(starting).await {
+        nodes.push(node.unwrap());
+    }
+    for number in 0..60 {
+        nodes[0].objects().put(&format!("key {number}"), "value", Write::default()).await.unwrap();
+    }
+    let handed = "ringhold_handoff_records_total";
+    let before = sum(&nodes, handed).await;
+    let late = Node::start(late).await.unwrap();
+    let held = metric(&late, "ringhold_store_objects").await;
+    assert!(held > 0, "it begins when it has been handed what it should keep");
+    // Of a record that both kept, both may find that it lacks it.
+    let records = sum(&nodes, handed).await - before;
+    assert!((held..=2 * held).contains(&records), "{records} handed over, {held} there");
+    assert!(sum(&nodes, "ringhold_handoff_bytes_total").await >= held * "key 1value".len() as u64);
+    for node in &nodes {
+        assert!(metric(node, "ringhold_handovers_total{result=\"complete\"}").await >= 2);
+        assert_eq!(metric(node, "ringhold_handoff_left_records").await, 0);
+        let member = format!("ringhold_member_handed{{member=\"{}\"}}", late.addresses()[0]);
+        assert_eq!(metric(node, &member).await, 1);
+    }
 }

@@ -7,6 +7,7 @@ mod bench;
 mod command;
 mod deny;
 mod error;
+mod faults;
 mod fuzz;
 mod instructions;
 mod links;
@@ -43,6 +44,11 @@ const CHORES: &[Chore] = &[
         name: "bench",
         does: "Ringhold beside what a user would pick instead, into docs/benchmarks.md; --quick to try it",
         run: Run::With(bench::run),
+    },
+    Chore {
+        name: "faults",
+        does: "rings of processes put through real faults, into docs/faults.md; [--only NAME,...] [--rounds N] to try some",
+        run: Run::With(faults::run),
     },
     Chore {
         name: "instructions",

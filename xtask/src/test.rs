@@ -43,7 +43,9 @@ fn take_all(steps: &mut Steps, fuzz_seconds: u32) -> Result<(), Error> {
     let program = steps.take("release program", build_program)?;
     steps.take("instructions", || instructions::count(&program, &[]))?;
     steps.take("tests", || {
-        CommandLine::cargo("test --workspace --locked").with("RINGHOLD_BIN", program).run()
+        // A test that skips itself where something is not allowed must not do so here.
+        let tests = CommandLine::cargo("test --workspace --locked").with("RINGHOLD_BIN", program);
+        tests.with("RINGHOLD_CI", "1").run()
     })?;
     if simulate::TESTED {
         steps.take("simulation", || {

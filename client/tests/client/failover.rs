@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ringhold_client::{
-    Client, Condition, Counter, Error, GetOptions, IdempotencyKey, PatchOptions, PutOptions, Value,
+    Client, Condition, Counter, DeleteOptions, Error, GetOptions, IdempotencyKey, PatchOptions, PutOptions,
+    Value,
 };
 
 use crate::support::{Node, Step, answer, found, nobody, problem, replaced};
@@ -92,12 +93,16 @@ async fn what_is_repeatable_is_repeated_after_a_lost_answer() {
     assert_eq!(second.requests()[0].body, b"v");
 }
 
+fn if_present() -> DeleteOptions {
+    DeleteOptions::default().condition(Condition::IfPresent)
+}
+
 /// A patch and the two kinds of conditional writes, each through a client of its own.
 async fn unrepeatable(nodes: &[std::net::SocketAddr]) -> [Result<(), Error>; 3] {
     [
         client(nodes).patch("k", &Counter::add(1)).await.map(drop),
         client(nodes).put_with("k", "v", &if_absent()).await.map(drop),
-        client(nodes).delete_if("k", &Condition::IfPresent).await.map(drop),
+        client(nodes).delete_with("k", &if_present()).await.map(drop),
     ]
 }
 
@@ -159,18 +164,22 @@ async fn an_operation_keeps_the_name_that_its_caller_gave_it() {
     let node = Node::start([
         Step::Answer(answer(200, &tag, "1")),
         Step::Answer(replaced()),
+        Step::Answer(answer(204, &[], "")),
         Step::Answer(replaced()),
+        Step::Answer(answer(204, &[], "")),
     ])
     .await;
     let client = client(&[node.address]);
     let name = IdempotencyKey::new("order-17").unwrap();
     let options = PatchOptions::default().idempotency_key(name.clone());
     client.patch_with("k", &Counter::add(1), &options).await.unwrap();
-    client.put_with("k", "v", &PutOptions::default().idempotency_key(name)).await.unwrap();
+    client.put_with("k", "v", &PutOptions::default().idempotency_key(name.clone())).await.unwrap();
+    client.delete_with("k", &DeleteOptions::default().idempotency_key(name)).await.unwrap();
     client.put("k", "v").await.unwrap();
+    client.delete("k").await.unwrap();
     let requests = node.requests();
     let names: Vec<_> = requests.iter().map(|request| request.header("idempotency-key")).collect();
-    assert_eq!(names, [Some("order-17"), Some("order-17"), None]);
+    assert_eq!(names, [Some("order-17"), Some("order-17"), Some("order-17"), None, None]);
 }
 
 #[tokio::test]

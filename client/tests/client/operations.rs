@@ -3,9 +3,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use ringhold_client::{
-    Append, ByteRange, Changed, Client, Condition, Counter, EntityTag, JsonPatch, MemberHealth, MergePatch,
-    Patch, PatchOperation, PatchOptions, PutOptions, RateLimit, RateLimitPatch, RawPatch, SetPatch, SetValue,
-    Ttl,
+    Append, ByteRange, Changed, Client, Condition, Counter, DeleteOptions, EntityTag, JsonPatch,
+    MemberHealth, MergePatch, Patch, PatchOperation, PatchOptions, PutOptions, RateLimit, RateLimitPatch,
+    RawPatch, SetPatch, SetValue, Ttl,
 };
 use serde_json::json;
 
@@ -122,7 +122,8 @@ async fn conditions_are_sent_as_their_headers() {
     ];
     for (condition, if_match, if_none_match) in conditions {
         let node = node(answer(204, &[], "")).await;
-        client(&node).delete_if("k", &condition).await.unwrap();
+        let options = DeleteOptions::default().condition(condition.clone());
+        client(&node).delete_with("k", &options).await.unwrap();
         let request = node.request();
         assert_eq!(request.method, "DELETE");
         assert_eq!(request.header("if-match"), if_match, "{condition:?}");

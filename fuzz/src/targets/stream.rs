@@ -223,8 +223,15 @@ fn requests() -> Vec<Vec<u8>> {
         id: None,
     };
     let id = Some(OperationId::from_u128(9));
-    let passed =
-        Passage { hops: 3, instead_of: Some(term()), after_failure: true, any_copy: true, id, ..direct };
+    let passed = Passage {
+        to: Some(Incarnation::new(42)),
+        hops: 3,
+        instead_of: Some(term()),
+        after_failure: true,
+        any_copy: true,
+        id,
+        ..direct
+    };
     let encode = |operation: &Operation, passage| {
         let mut payload = Vec::new();
         if let Ok(key) = Key::new("a/key") {

@@ -1,7 +1,7 @@
 //! `ringhold delete`: an object ceases to exist, if it did.
 
 use clap::Args;
-use ringhold_client::{Client, Condition, EntityTag};
+use ringhold_client::{Client, Condition, DeleteOptions, EntityTag, IdempotencyKey};
 use ringhold_ring::Key;
 use serde_json::json;
 
@@ -16,6 +16,10 @@ pub struct DeleteArgs {
     /// Only if the object still has this entity tag
     #[arg(long, value_name = "TAG")]
     if_match: Option<EntityTag>,
+    /// Names the removal: repeated under the same name within five minutes it does not run again [default: a random name
+    /// with a condition, none without]
+    #[arg(long, value_name = "NAME")]
+    idempotency_key: Option<IdempotencyKey>,
     /// Print what was done as JSON
     #[arg(long)]
     json: bool,
@@ -24,7 +28,8 @@ pub struct DeleteArgs {
 /// Carries it out.
 pub async fn run(ring: &Client, args: &DeleteArgs) -> Result<(), Failure> {
     let condition = args.if_match.clone().map_or(Condition::Always, Condition::IfMatch);
-    let served = ring.delete_if(args.key.as_str(), &condition).await?;
+    let options = DeleteOptions { condition, idempotency_key: args.idempotency_key.clone() };
+    let served = ring.delete_with(args.key.as_str(), &options).await?;
     if args.json {
         output::print_json(&json!({
             "key": args.key.as_str(),

@@ -43,6 +43,7 @@ fn commands_take_their_options_before_and_after_their_arguments() {
         "ringhold cluster --nodes 5 --replicas 3",
         "ringhold get k --max-stale",
         "ringhold patch k {} --kind merge --idempotency-key order-17",
+        "ringhold delete k --if-match 0123456789abcdef01234567 --idempotency-key order-18",
     ] {
         assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
     }

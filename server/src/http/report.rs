@@ -5,6 +5,7 @@
 use ringhold_ring::{Key, Mandate, MemberAddress};
 use serde::{Deserialize, Serialize};
 
+use crate::owner::CopyCounts;
 use crate::sweep::Handover;
 use crate::telemetry::metrics::Page;
 
@@ -101,6 +102,12 @@ pub struct CopiesReport {
     pub sent: u64,
     /// Copies that a member did not take, or did not answer for.
     pub failed: u64,
+}
+
+impl From<&CopyCounts> for CopiesReport {
+    fn from(counts: &CopyCounts) -> Self {
+        Self { sent: counts.kept(), failed: counts.not_kept() }
+    }
 }
 
 /// One member, as the answering one sees it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use ringhold_ring::{Heartbeat, MemberAddress, MemberState, Probe, Timestamp};
+use ringhold_ring::{Heartbeat, Mandate, MemberAddress, MemberState, Probe, Timestamp};
 use tracing::debug;
 
 use super::{Membership, Why};
@@ -17,6 +17,14 @@ const GATHER: Duration = Duration::from_millis(5);
 
 /// A member that another one asked about lives if it answers within this part of `cluster.peer_timeout`.
 const QUICK: u32 = 20;
+
+/// A question that brought no answer.
+#[derive(Debug)]
+struct Unanswered {
+    why: String,
+    /// The count of doubts when it was asked.
+    doubts: u64,
+}
 
 impl Membership {
     /// Probes members, tells them what changed and keeps the mandate from running out, for as long as it is polled.
@@ -43,8 +51,8 @@ impl Membership {
         let timeout = (self.settings.peer_timeout / QUICK).max(Duration::from_millis(10));
         match self.exchange(member, timeout).await {
             Ok(()) => true,
-            Err(why) => {
-                self.damage(member, &why);
+            Err(Unanswered { why, doubts }) => {
+                self.damage(member, &why, doubts);
                 false
             }
         }
@@ -89,11 +97,11 @@ impl Membership {
                     let state = known.members[member.as_usize()].beat.map(|beat| beat.state)?;
                     known.answered(probe, now).map(|transition| (transition, Why::Said(state)))
                 }
-                Err(_) if was_stopped => {
+                Err(unanswered) if was_stopped || unanswered.doubts != known.doubts => {
                     known.health.repeat(probe, now);
                     None
                 }
-                Err(why) => {
+                Err(Unanswered { why, .. }) => {
                     known.lose(member, now);
                     known.health.unanswered(probe, now).map(|transition| (transition, Why::Failed(why)))
                 }
@@ -120,12 +128,20 @@ impl Membership {
 
     /// A member that did not answer what it was told is out of reach for whoever waits for its answer; whether it is
     /// damaged, probes and requests find out.
-    async fn told(&self, member: &MemberAddress, failure: Option<String>) {
-        let Some(why) = failure else { return };
+    async fn told(&self, member: &MemberAddress, failure: Option<Unanswered>) {
+        let Some(Unanswered { why, doubts }) = failure else { return };
         debug!(%member, why, "not told");
         let now = self.clock.now();
         self.change(now, |known| {
-            let member = known.index_of(member)?;
+            // What was asked before this node was stopped failed because it was; the member is asked again.
+            let member = known.index_of(member).filter(|_| known.doubts == doubts)?;
+            if known.tenure.mandate() == Mandate::Doubting
+                && now.since(known.doubts_since) < self.settings.peer_timeout * 2
+            {
+                // Doubt is to be settled by answers: it is asked again.
+                known.members[member.as_usize()].told = None;
+                return None;
+            }
             if !known.health.is_online(member) {
                 known.lose(member, now);
             } else {
@@ -136,13 +152,13 @@ impl Membership {
     }
 
     /// Tells `member` how this node is, and hears how it is.
-    async fn exchange(&self, member: &MemberAddress, timeout: Duration) -> Result<(), String> {
+    async fn exchange(&self, member: &MemberAddress, timeout: Duration) -> Result<(), Unanswered> {
         let (beat, doubts) = {
             let mut known = self.known.lock();
-            let Some(index) = known.index_of(member) else {
-                return Err("it is no longer a member".to_owned());
-            };
-            (known.tell(index), known.doubts)
+            let doubts = known.doubts;
+            let unknown = || Unanswered { why: "it is no longer a member".to_owned(), doubts };
+            let index = known.index_of(member).ok_or_else(unknown)?;
+            (known.tell(index), doubts)
         };
         match self.network.ask(member, Ask::Heartbeat(beat), timeout).await {
             Ok(Told::Heartbeat(beat)) => {
@@ -156,14 +172,16 @@ impl Membership {
                     known.members[member.as_usize()].ignores_us = true;
                     None
                 });
-                Err("it does not count this node among its members yet: reload its configuration".to_owned())
+                let why =
+                    "it does not count this node among its members yet: reload its configuration".to_owned();
+                Err(Unanswered { why, doubts })
             }
             Err(PeerError::NotSent(why) | PeerError::Lost(why)) => {
                 let mut known = self.known.lock();
                 if let Some(member) = known.index_of(member) {
                     known.members[member.as_usize()].ignores_us = false;
                 }
-                Err(why)
+                Err(Unanswered { why, doubts })
             }
         }
     }

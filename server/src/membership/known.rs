@@ -31,6 +31,8 @@ pub(super) struct Known {
     pub(super) next: Option<Ring>,
     /// Raised whenever this node begins to doubt: an answer to an older question settles nothing.
     pub(super) doubts: u64,
+    /// When it last began to.
+    pub(super) doubts_since: Timestamp,
 }
 
 /// What is known of one member.
@@ -47,7 +49,7 @@ pub(super) struct Member {
     /// The latest of its terms that was seen.
     term: Option<Term>,
     /// What it was last told.
-    told: Option<Heartbeat>,
+    pub(super) told: Option<Heartbeat>,
 }
 
 /// Whether a member, in one of its incarnations, was handed what it should keep.
@@ -109,6 +111,7 @@ impl Known {
             errands: 0,
             next: None,
             doubts: 0,
+            doubts_since: now,
         })
     }
 
@@ -209,6 +212,7 @@ impl Known {
 
     pub(super) fn stalled(&mut self, now: Timestamp) {
         self.doubts += 1;
+        self.doubts_since = now;
         self.tenure.stalled(now);
         // Everybody is asked.
         self.members.iter_mut().for_each(|member| member.told = None);

@@ -31,6 +31,7 @@ use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::peer::network::Network;
+use crate::telemetry::metrics::Counter;
 use changes::Changes;
 use known::Known;
 
@@ -52,6 +53,8 @@ pub struct Membership {
     acting_until: AtomicU64,
     /// When this node last found itself running.
     ticked_at: AtomicU64,
+    /// Incarnations that followed the one of the start.
+    begun: Counter,
     /// Raised by every change of what is known.
     changes: Changes,
     /// Something is to be said to others.
@@ -84,6 +87,7 @@ impl Membership {
             own_label: Bytes::from(address.to_string()),
             acting_until: AtomicU64::new(0),
             ticked_at: AtomicU64::new(now.as_millis()),
+            begun: Counter::default(),
             changes: Changes::default(),
             announce: Notify::new(),
             probe: Notify::new(),
@@ -129,6 +133,12 @@ impl Membership {
         self.known.lock().tenure.incarnation()
     }
 
+    /// How often it has begun another one since.
+    #[must_use]
+    pub fn incarnations_begun(&self) -> u64 {
+        self.begun.get()
+    }
+
     /// What this node may do with requests for keys that it stands first for.
     #[must_use]
     pub fn mandate(&self) -> Mandate {
@@ -171,10 +181,17 @@ impl Membership {
         mandate
     }
 
-    /// A request to `member` failed: takes it out and lets go of every request that waits on it.
-    pub fn damage(&self, member: &MemberAddress, why: &str) {
+    /// How often this node has found that it was stopped: what was begun before says nothing of others after.
+    #[must_use]
+    pub fn stops(&self) -> u64 {
+        self.known.lock().doubts
+    }
+
+    /// A request to `member`, begun after so many [`Membership::stops`], failed: takes it out and lets go of every
+    /// request that waits on it.
+    pub fn damage(&self, member: &MemberAddress, why: &str, stops: u64) {
         let now = self.clock.now();
-        if self.was_stopped(now) {
+        if self.was_stopped(now) || self.stops() != stops {
             // Whoever did not run has heard nobody; that says nothing of the others.
             debug!(%member, why, "not blamed: this node was stopped");
             return;
@@ -388,6 +405,7 @@ impl Membership {
         let after = known.summary();
         if before != after {
             log_changes(&before, &after);
+            self.begun.add(u64::from(before.incarnation != after.incarnation));
         }
         if !Arc::ptr_eq(&ring, known.rings.current()) {
             let members: Vec<_> =

@@ -10,6 +10,7 @@ use ringhold_ring::{Digest, Key, MemberAddress, Version, View};
 
 use super::Owner;
 use super::change::Change;
+use super::counts::CopyCounts;
 use crate::membership::Membership;
 use crate::object::{OperationId, Record};
 use crate::peer::network::{Ask, Copied, CopyOf, Copying, Network, Told};
@@ -20,6 +21,7 @@ pub(super) struct Copies {
     network: Arc<dyn Network>,
     membership: Arc<Membership>,
     peer_timeout: Duration,
+    counts: CopyCounts,
 }
 
 /// What became of a record on its way to its receivers.
@@ -39,7 +41,11 @@ impl Copies {
         membership: Arc<Membership>,
         peer_timeout: Duration,
     ) -> Self {
-        Self { network, membership, peer_timeout }
+        Self { network, membership, peer_timeout, counts: CopyCounts::default() }
+    }
+
+    pub(super) const fn counts(&self) -> &CopyCounts {
+        &self.counts
     }
 
     /// Has everybody keep `change` who should.
@@ -111,14 +117,17 @@ impl Copies {
     }
 
     async fn send(&self, member: &MemberAddress, copy: &CopyOf, timeout: Duration) -> Option<Copied> {
-        match self.network.ask(member, Ask::Copy(copy.clone()), timeout).await {
+        let stops = self.membership.stops();
+        let copied = match self.network.ask(member, Ask::Copy(copy.clone()), timeout).await {
             Ok(Told::Copied(copied)) => Some(copied),
             Ok(_) => Some(Copied::Full),
             Err(error) => {
-                self.membership.damage(member, &error.to_string());
+                self.membership.damage(member, &error.to_string(), stops);
                 None
             }
-        }
+        };
+        self.counts.note(copied);
+        copied
     }
 }
 

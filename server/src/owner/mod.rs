@@ -11,6 +11,7 @@
 mod change;
 mod conditions;
 mod copies;
+mod counts;
 mod keep;
 mod order;
 pub mod repeats;
@@ -35,6 +36,7 @@ use crate::telemetry::metrics::{Counter, Striped};
 use change::Change;
 use conditions::Verdict;
 use copies::{Copies, Placed};
+pub use counts::CopyCounts;
 use order::Order;
 use repeats::Repeats;
 
@@ -115,6 +117,12 @@ impl Owner {
     #[must_use]
     pub fn reads(&self) -> [u64; 2] {
         [0, 1].map(|found| self.reads.sum(|reads| &reads[found]))
+    }
+
+    /// What became of copies.
+    #[must_use]
+    pub const fn copies(&self) -> &CopyCounts {
+        self.copies.counts()
     }
 
     /// Which operations have run.

@@ -164,12 +164,13 @@ mod tests {
     fn of_a_key_the_latest_are_known_the_latest_first() {
         let repeats = Repeats::default();
         // Not in the order of their versions, as they come from several members.
-        for number in [3, 1, 2, 20, 19, 18, 10, 11, 12, 5, 4] {
+        let count = MAX_IDS as u64 + 3;
+        for number in (0..count).map(|place| (place * 2) % count) {
             repeats.note(digest(1), id(number), version(number), START);
         }
-        let latest = [20, 19, 18, 12, 11, 10, 5, 4].map(|number| (id(number), version(number)));
+        let latest: Vec<_> = (3..count).rev().map(|number| (id(number), version(number))).collect();
         assert_eq!(repeats.of(digest(1)), latest);
-        assert_eq!(repeats.seen(digest(1), id(3)), None);
+        assert_eq!(repeats.seen(digest(1), id(2)), None);
         assert_eq!(held(&repeats), MAX_IDS);
     }
 

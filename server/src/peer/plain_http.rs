@@ -27,7 +27,7 @@ use super::connection::Trace;
 use super::network::{Ask, Executed, Passage, Told};
 use super::outbox::Fate;
 use super::{Identity, message};
-use crate::object::{Conditions, ContentType, Object, Operation, Outcome, Refusal, Tags};
+use crate::object::{Conditions, ContentType, Object, Operation, OperationId, Outcome, Refusal, Tags};
 
 /// Connections to one member at once.
 const MAX_CONNECTIONS: usize = 16;
@@ -37,6 +37,7 @@ const MAX_PROBLEM_BYTES: usize = 16 << 10;
 
 const BEHAVIOR: HeaderName = HeaderName::from_static("x-pp-datastore-behavior");
 const TTL: HeaderName = HeaderName::from_static("x-ttl");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const MEMBER: HeaderName = HeaderName::from_static("x-ringhold-member");
 
 type Sender = SendRequest<Full<Bytes>>;
@@ -105,7 +106,7 @@ impl PlainHttp {
             return Err(Failed::unsent("a member without the stream cannot act in another's place"));
         }
         let path = format!("/objects/{}", key.to_path());
-        let request = self.request(&path, operation)?;
+        let request = self.request(&path, operation, passage.id)?;
         let (parts, body) = self.exchange(request, self.identity.max_object_bytes(), trace).await?;
         let now = self.identity.clock().now();
         let answer = Answer { status: parts.status, headers: &parts.headers, body, now };
@@ -136,7 +137,12 @@ impl PlainHttp {
         }
     }
 
-    fn request(&self, path: &str, operation: &Operation) -> Result<http::Request<Bytes>, Failed> {
+    fn request(
+        &self,
+        path: &str,
+        operation: &Operation,
+        id: Option<OperationId>,
+    ) -> Result<http::Request<Bytes>, Failed> {
         let (method, conditions, ttl) = match operation {
             Operation::Get { conditions } => (Method::GET, conditions, None),
             Operation::Put { conditions, ttl, .. } => (Method::PUT, conditions, *ttl),
@@ -156,6 +162,10 @@ impl PlainHttp {
         }
         if let Some(ttl) = ttl {
             headers.insert(TTL, ttl.as_seconds().into());
+        }
+        // The client's own name is known only by its digest: the member recognises repeats that come this way again.
+        if let Some(Ok(name)) = id.map(|id| format!("{:032x}", id.as_u128()).try_into()) {
+            headers.insert(IDEMPOTENCY_KEY, name);
         }
         put_conditions(headers, conditions);
         Ok(request)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::object::Route;
+use crate::object::{Outcome, Refusal, Route};
 use crate::peer::PeerError;
 use crate::telemetry::metrics::{Counter, Counters, Histogram, Page, Striped, family, labels};
 
@@ -20,12 +20,40 @@ labels! {
     }
 }
 
+labels! {
+    /// Why an operation is sent to another member.
+    pub enum Passed {
+        /// A client asked, and it is for that member.
+        Forward = "forward",
+        /// A member asked, and it is for that member.
+        Up = "up",
+        /// It is for this one, which does not act.
+        Down = "down",
+    }
+}
+
+labels! {
+    /// Why an operation was not, or not surely, carried out though nothing is wrong with it.
+    enum Refused {
+        /// Nobody could be reached who would.
+        Unavailable = "unavailable",
+        /// Most members cannot be reached.
+        NoMajority = "no-majority",
+        /// Too few members hold the write.
+        TooFewCopies = "too-few-copies",
+        /// Nobody knows.
+        OutcomeUnknown = "outcome-unknown",
+    }
+}
+
 /// The counters of one node's routing.
 #[derive(Debug, Default)]
 pub struct Counts {
     hot: Striped<Hot>,
     forwards: Counters<Forwarded>,
     forward_times: Histogram,
+    passes: Counters<Passed>,
+    refusals: Counters<Refused>,
 }
 
 #[derive(Debug, Default)]
@@ -35,8 +63,30 @@ struct Hot {
 }
 
 impl Counts {
-    pub(super) fn operation(&self, route: Route) {
+    pub(super) fn operation(&self, route: Route, result: &Result<Outcome, Refusal>) {
         self.hot.raise(|hot| &hot.routes[place(route)]);
+        if let Err(refusal) = result {
+            self.refused(refusal);
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal) {
+        let reason = match refusal {
+            Refusal::Unavailable(_) => Refused::Unavailable,
+            Refusal::NoMajority { .. } => Refused::NoMajority,
+            Refusal::TooFewCopies { .. } => Refused::TooFewCopies,
+            Refusal::OutcomeUnknown(_) => Refused::OutcomeUnknown,
+            Refusal::PreconditionFailed
+            | Refusal::TooLarge { .. }
+            | Refusal::StoreFull
+            | Refusal::MalformedPatch(_)
+            | Refusal::PatchConflict(_) => return,
+        };
+        self.refusals.of(reason).raise();
+    }
+
+    pub(super) fn pass(&self, passed: Passed) {
+        self.passes.of(passed).raise();
     }
 
     pub(super) fn for_member(&self) {
@@ -63,6 +113,8 @@ impl Counts {
         }
         page.put(&family::MEMBER_OPERATIONS, &[], self.hot.sum(|hot| &hot.for_members));
         page.put_each(&family::FORWARDS, &self.forwards);
+        page.put_each(&family::PASSES, &self.passes);
+        page.put_each(&family::OPERATION_REFUSALS, &self.refusals);
         page.put_durations(&family::FORWARD_SECONDS, &self.forward_times);
     }
 }

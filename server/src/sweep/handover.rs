@@ -122,19 +122,24 @@ impl Sweep {
         }
         let wanted = self.wanted(member, &records).await?;
         let wanted = records.into_iter().zip(wanted).filter_map(|((key, _), wanted)| wanted.then_some(key));
+        let note = |(bytes, copied): (usize, Result<Copied, PeerError>)| {
+            if copied? == Copied::Kept {
+                running.sent(bytes);
+            }
+            Ok(())
+        };
         let mut sending = FuturesUnordered::new();
         for key in wanted {
             if sending.len() == AT_ONCE {
-                sending.next().await.transpose()?;
+                sending.next().await.map_or(Ok(()), note)?;
             }
             let Some(record) = self.objects.owner().store().record(&key) else { continue };
-            let bytes = key.as_bytes().len() + value_bytes(&record) + COPY_OVERHEAD_BYTES;
+            let bytes = copy_bytes(&key, &record);
             self.rate.take(bytes).await;
-            running.sent(bytes);
-            sending.push(self.send(member, key, record, view));
+            sending.push(async move { (bytes, self.send(member, key, record, view).await) });
         }
         while let Some(sent) = sending.next().await {
-            sent?;
+            note(sent)?;
         }
         Ok(())
     }
@@ -159,10 +164,16 @@ impl Sweep {
         record: Record,
         view: &View,
     ) -> Result<Copied, PeerError> {
+        let bytes = copy_bytes(&key, &record);
         let ids = self.objects.owner().repeats().of(key.digest());
         let copy = CopyOf { key, record, copying: Copying::Handoff, ring: view.ring().id(), ids };
         match self.network.ask(member, Ask::Copy(copy), self.settings.peer_timeout).await? {
-            Told::Copied(copied) => Ok(copied),
+            Told::Copied(copied) => {
+                if copied == Copied::Kept {
+                    self.progress.kept(bytes);
+                }
+                Ok(copied)
+            }
             _ => Err(PeerError::NotSent("it did not say whether it keeps the copy".to_owned())),
         }
     }
@@ -179,9 +190,10 @@ impl Parts {
     }
 }
 
-const fn value_bytes(record: &Record) -> usize {
-    match record {
+fn copy_bytes(key: &Key<'_>, record: &Record) -> usize {
+    let value_bytes = match record {
         Record::Object(object) => object.value.len(),
         Record::Tombstone { .. } => 0,
-    }
+    };
+    key.as_bytes().len() + value_bytes + COPY_OVERHEAD_BYTES
 }

@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::membership::{Errand, HandingOutcome, Membership};
 use crate::peer::network::Network;
 use crate::routing::Objects;
+use crate::telemetry::metrics::Page;
 pub use progress::Handover;
 use progress::Progress;
 pub use sums::sums;
@@ -75,6 +76,11 @@ impl Sweep {
         self.progress.report()
     }
 
+    /// Writes down what was handed over since the start.
+    pub fn collect(&self, page: &mut Page) {
+        self.progress.collect(page);
+    }
+
     async fn hand_over_forever(&self) {
         let mut changes = self.membership.changes();
         let mut handing = FuturesUnordered::new();
@@ -109,6 +115,7 @@ impl Sweep {
                 HandingOutcome::Failed
             }
         };
+        self.progress.ended(outcome);
         self.membership.end_handing(&errand, outcome);
     }
 

@@ -5,7 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use ringhold_ring::{MemberAddress, Timestamp};
 
+use crate::membership::HandingOutcome;
 use crate::store::Usage;
+use crate::telemetry::metrics::{Counter, Counters, Page, family, labels};
+
+labels! {
+    /// How a handover ended.
+    enum Ended {
+        /// The member has all that it should keep.
+        Complete = "complete",
+        /// It could not be given it.
+        Failed = "failed",
+    }
+}
 
 /// A handover at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +26,7 @@ pub struct Handover {
     pub member: MemberAddress,
     /// When it began.
     pub began_at: Timestamp,
-    /// Records sent.
+    /// Records sent and kept.
     pub objects_sent: u64,
     /// Their bytes.
     pub bytes_sent: u64,
@@ -27,6 +39,10 @@ pub struct Handover {
 pub(super) struct Progress {
     running: Mutex<Vec<(u64, Handover)>>,
     next: AtomicU64,
+    ended: Counters<Ended>,
+    records: Counter,
+    bytes: Counter,
+    strays: Counter,
 }
 
 /// One handover; it is forgotten when this is dropped.
@@ -51,6 +67,33 @@ impl Progress {
 
     pub(super) fn report(&self) -> Vec<Handover> {
         self.running.lock().iter().map(|(_, handover)| handover.clone()).collect()
+    }
+
+    pub(super) fn ended(&self, outcome: HandingOutcome) {
+        let ended = match outcome {
+            HandingOutcome::Complete => Ended::Complete,
+            HandingOutcome::Failed => Ended::Failed,
+        };
+        self.ended.of(ended).raise();
+    }
+
+    /// Another member keeps a record now, whatever it was sent for.
+    pub(super) fn kept(&self, bytes: usize) {
+        self.records.raise();
+        self.bytes.add(bytes as u64);
+    }
+
+    pub(super) fn dropped_strays(&self, records: usize) {
+        self.strays.add(records as u64);
+    }
+
+    pub(super) fn collect(&self, page: &mut Page) {
+        let left: u64 = self.running.lock().iter().map(|(_, handover)| handover.objects_left).sum();
+        page.put_each(&family::HANDOVERS, &self.ended);
+        page.put(&family::HANDED_RECORDS, &[], self.records.get());
+        page.put(&family::HANDED_BYTES, &[], self.bytes.get());
+        page.put(&family::LEFT_RECORDS, &[], left);
+        page.put(&family::STRAYS, &[], self.strays.get());
     }
 }
 

@@ -63,6 +63,7 @@ impl Sweep {
             }
             tokio::task::yield_now().await;
         }
+        self.progress.dropped_strays(dropped);
         if dropped > 0 {
             info!(records = dropped, "brought home and dropped here");
         }

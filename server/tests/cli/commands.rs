@@ -19,13 +19,16 @@ async fn get_prints_the_value_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stale_copy_and_a_named_patch_are_asked_for_as_such() {
+async fn a_stale_copy_and_named_writes_are_asked_for_as_such() {
     let (run, node) = against([Step::Answer(found("old"))], &["get", "k", "--max-stale"]).await;
     assert_eq!((run.text(), node.request().header("cache-control")), ("old", Some("max-stale")));
     let patched = Step::Answer(answer(200, &[("etag", TAG)], "1"));
     let named = ["patch", "k", "--kind", "counter", "--add", "1", "--idempotency-key", "order-17"];
     let (run, node) = against([patched], &named).await;
     assert_eq!((run.text(), node.request().header("idempotency-key")), ("1\n", Some("order-17")));
+    let named = ["delete", "k", "--idempotency-key", "order-18"];
+    let (run, node) = against([Step::Answer(answer(204, &[], ""))], &named).await;
+    assert_eq!((run.code, node.request().header("idempotency-key")), (0, Some("order-18")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

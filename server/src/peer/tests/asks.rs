@@ -132,7 +132,7 @@ async fn more_than_may_be_asked_at_once_is_not_sent() {
 async fn a_passage_arrives_as_it_was_sent_and_so_does_that_it_leads_elsewhere() {
     let (node, peers) = (Node::start().await, peers());
     let passage = Passage {
-        to: None,
+        to: Some(Incarnation::new(42)),
         hops: 3,
         instead_of: Some(ringhold_ring::Term { incarnation: Incarnation::new(3), number: 1 }),
         after_failure: true,

@@ -11,7 +11,7 @@ use ringhold_ring::{Ttl, Version};
 use super::proof::some_secrets;
 use super::tls::{automatic, peers_with};
 use super::*;
-use crate::object::Tags;
+use crate::object::{OperationId, Tags};
 use crate::patch::PatchKind;
 use crate::security::tls::Tls;
 use crate::security::token::{self, BodyDigest, DEFAULT_SKEW, TokenVerifier};
@@ -140,6 +140,28 @@ async fn a_member_without_the_stream_is_asked_in_plain_http() {
     for (name, value) in expected {
         assert_eq!(headers.get(name).unwrap(), value, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_plain_member_is_told_the_name_of_an_operation() {
+    let (member, seen) = server(|_, path| match path {
+        "/internal/peer" => problem(404, "not-found", "no such path"),
+        _ => answer(204, &[OURS], ""),
+    })
+    .await;
+    let peers = peers();
+    let removed = Operation::Delete { conditions: Conditions::default() };
+    for id in [Some(OperationId::of(b"order-17")), Some(OperationId::from_u128(9)), None] {
+        let passage = Passage { id, ..forwarded() };
+        let executed = peers.execute(&member, &key("k"), &removed, passage, PATIENCE).await;
+        assert_eq!(executed, Ok(Executed::Done(Ok(Outcome::Deleted))));
+    }
+    let seen = seen.lock();
+    let deleted = seen.iter().filter(|(method, ..)| method == Method::DELETE);
+    let names: Vec<_> = deleted.map(|(_, _, headers, _)| headers.get("idempotency-key")).collect();
+    let digest = ringhold_ring::Digest::of(b"order-17").to_string();
+    let names: Vec<_> = names.iter().map(|name| name.map(|name| name.to_str().unwrap())).collect();
+    assert_eq!(names, [Some(digest.as_str()), Some("00000000000000000000000000000009"), None]);
 }
 
 #[tokio::test]

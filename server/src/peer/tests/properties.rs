@@ -143,9 +143,10 @@ pub(super) fn id() -> impl Strategy<Value = OperationId> {
 
 fn passage() -> impl Strategy<Value = Passage> {
     let flags = (any::<bool>(), any::<bool>());
-    (1..=MAX_HOPS, any::<u64>(), option::of(term()), flags, option::of(id())).prop_map(
-        |(hops, ring, instead_of, (after_failure, any_copy), id)| Passage {
-            to: None,
+    let to = option::of(any::<u64>().prop_map(Incarnation::new));
+    (1..=MAX_HOPS, to, any::<u64>(), option::of(term()), flags, option::of(id())).prop_map(
+        |(hops, to, ring, instead_of, (after_failure, any_copy), id)| Passage {
+            to,
             hops,
             ring: RingId::from_u64(ring),
             instead_of,
@@ -274,7 +275,7 @@ fn the_largest_request_fits_its_frame() {
     };
     assert!(message::is_encodable(&operation));
     let longest = Passage {
-        to: None,
+        to: Some(Incarnation::new(u64::MAX)),
         hops: MAX_HOPS,
         instead_of: Some(Term { incarnation: Incarnation::new(u64::MAX), number: u32::MAX }),
         after_failure: true,

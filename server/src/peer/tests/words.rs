@@ -110,7 +110,8 @@ fn telling() -> impl Strategy<Value = Told> {
     let description = (vec(members(), 0..30), placement, any::<u32>());
     prop_oneof![
         copied.prop_map(Told::Copied),
-        option::of(record()).prop_map(Told::Record),
+        (option::of(record()), vec((id(), version()), 0..=MAX_IDS))
+            .prop_map(|(record, ids)| Told::Record(record, ids)),
         vec(any::<bool>(), 0..=MAX_OFFERS).prop_map(Told::Wanted),
         (0..=MAX_SUM_BITS).prop_map(|bits| Told::Sums(vec![3; 8 << bits].into())),
         description.prop_map(|(members, placement, replicas)| {

@@ -57,6 +57,8 @@ families! {
         "Always 1: the version of the program.";
     RING: Gauge "ringhold_ring_info" ["cluster", "ring_id", "placement", "replicas"]
         "Always 1: the ring as this node's configuration has it. Members with other ring ids disagree about where keys live.";
+    RING_CHANGING: Gauge "ringhold_ring_changing" []
+        "1 while this node is changing to another ring, which /cluster names.";
     READY: Gauge "ringhold_ready" []
         "1 while this node wants traffic, as /readyz says.";
 
@@ -96,11 +98,30 @@ families! {
         "Attempts to forward an operation: answered, not-sent (another member took it), lost (its outcome was unknown).";
     FORWARD_SECONDS: Histogram "ringhold_forward_duration_seconds" []
         "How long forwards took that were answered.";
+    PASSES: Counter "ringhold_passes_total" ["direction"]
+        "Operations sent to another member: forward (a client's), up (another member's, which is not for this node), down (for keys of this node's own while it does not act).";
+    OPERATION_REFUSALS: Counter "ringhold_operation_refusals_total" ["reason"]
+        "Operations asked of this node that other members kept from being carried out, by reason: unavailable, no-majority, too-few-copies, outcome-unknown.";
+
+    COPIES: Counter "ringhold_copies_total" ["result"]
+        "Copies of writes sent to other members: kept, newer (one is there), not-owner (that member acts as owner too), full, skewed, failed (no answer).";
+    HANDOVERS: Counter "ringhold_handovers_total" ["result"]
+        "Times that a member was to be handed all that it should keep: complete, failed (tried again if it is still there).";
+    HANDED_RECORDS: Counter "ringhold_handoff_records_total" []
+        "Objects and tombstones handed to other members, which keep them.";
+    HANDED_BYTES: Counter "ringhold_handoff_bytes_total" []
+        "Bytes of these: keys, values and overhead.";
+    LEFT_RECORDS: Gauge "ringhold_handoff_left_records" []
+        "Objects and tombstones that handovers under way have still to look at, about.";
+    STRAYS: Counter "ringhold_strays_dropped_total" []
+        "Objects and tombstones that belong elsewhere and were dropped here, as all who should keep them do.";
 
     READS: Counter "ringhold_store_reads_total" ["result"]
         "Reads carried out here: hit or miss.";
     OBJECTS: Gauge "ringhold_store_objects" []
         "Objects held.";
+    TOMBSTONES: Gauge "ringhold_store_tombstones" []
+        "Deleted and expired objects that are remembered, so that older copies do not come back.";
     BYTES: Gauge "ringhold_store_bytes" []
         "Bytes held: keys, values and overhead.";
     MAX_BYTES: Gauge "ringhold_store_limit_bytes" []
@@ -112,12 +133,22 @@ families! {
     EXPIRED: Counter "ringhold_store_expired_objects_total" []
         "Objects dropped because their time was over.";
 
+    STATE: Gauge "ringhold_state" ["state"]
+        "1 for the state that this node is in: starting, syncing, ready, draining.";
+    ACTING: Gauge "ringhold_acting" []
+        "1 while this node carries out writes to the keys that it owns; else they wait, or another member does.";
+    INCARNATIONS: Counter "ringhold_incarnations_begun_total" []
+        "How often this node began anew without a restart, as others may have taken its place.";
     MEMBERS: Gauge "ringhold_members" ["health"]
         "Members of the ring by health as this node sees it, itself included.";
     MEMBER_ONLINE: Gauge "ringhold_member_online" ["member"]
         "1 while this node sees the member online.";
     MEMBER_DAMAGED: Counter "ringhold_member_damaged_total" ["member"]
         "How often this node took the member out.";
+    DAMAGED_BY_MEMBER: Counter "ringhold_damaged_by_member_total" ["member"]
+        "How often the member took this node out, as the member said last.";
+    MEMBER_HANDED: Gauge "ringhold_member_handed" ["member"]
+        "1 while the member has been handed all that it should keep, as far as this node has it.";
     RING_ID_MISMATCH: Gauge "ringhold_member_ring_id_mismatch" ["member"]
         "1 while the member has another ring id: compare members, placement and replicas in both configurations.";
 
