@@ -1,7 +1,7 @@
 //! At a member, while it lives, no key goes back to an older object: nothing that was overwritten, deleted or has
 //! expired comes back. That an older deletion follows an object whose time is over is no matter: nothing is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ringhold_ring::{Key, Timestamp, Version};
 use ringhold_server::object::Record;
@@ -34,12 +34,6 @@ impl Seen {
         records: &[(Key<'static>, Record)],
         violations: &mut Vec<Violation>,
     ) {
-        // What is gone before its time was dropped for belonging elsewhere. If it comes to belong here again, several
-        // members hand it over, and who has missed most of it may be the first.
-        let held: BTreeSet<_> = records.iter().map(|(key, _)| key.as_str()).collect();
-        let is_over_by = |latest: &Latest| latest.ends_at.is_some_and(|end| end <= now);
-        self.latest
-            .retain(|(of, key), latest| *of != member || held.contains(key.as_str()) || is_over_by(latest));
         for (key, record) in records.iter().filter(|(_, record)| !is_over(record, now)) {
             let version = record.version();
             let seen = Latest { version, ends_at: end_of(record) };
@@ -105,22 +99,5 @@ mod tests {
         };
         assert_eq!(violations(&object(older, None)), 1);
         assert_eq!(violations(&deletion), 0);
-    }
-
-    #[test]
-    fn what_was_dropped_before_its_time_may_come_back_older() {
-        let clock = VersionClock::new(WriterId::of(&"10.0.0.1:9999".parse().unwrap()));
-        let at = |ms: u64| Timestamp::from_millis(1_790_000_000_000 + ms);
-        let (older, newer) = (clock.next(at(0)), clock.next(at(1)));
-        let key = Key::new("r1").unwrap();
-        let object = |version| {
-            let (value, content_type) = (Bytes::new(), ContentType::OctetStream);
-            (key.clone(), Record::Object(Object { value, content_type, version, expires_at: None }))
-        };
-        let (mut seen, mut violations) = (Seen::default(), Vec::new());
-        seen.look(0, at(10), &[object(newer)], &mut violations);
-        seen.look(0, at(20), &[], &mut violations);
-        seen.look(0, at(30), &[object(older)], &mut violations);
-        assert_eq!(violations, []);
     }
 }
