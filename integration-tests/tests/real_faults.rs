@@ -6,9 +6,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use ringhold_integration_tests::binary;
 use ringhold_integration_tests::faults::enclosure;
+
+/// They are judged by how long things take, so each has the machine to itself.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Puts rings through faults; `arguments` say which.
 fn assert_keeps_its_promises(arguments: &[&str]) {
@@ -20,6 +24,7 @@ fn assert_keeps_its_promises(arguments: &[&str]) {
         eprintln!("SKIPPED: {obstacle}");
         return;
     }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let harness = Command::new(env!("CARGO_BIN_EXE_ringhold-faults"))
         .args(["--seconds", "1"])
         .args(arguments)

@@ -174,10 +174,16 @@ impl View {
         Some(Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } })
     }
 
-    /// Whether `member` would execute requests for `digest` in place of self if it were addressable: no home member is,
-    /// and it stands before every other that is.
+    /// Whether self executes requests for `digest` as a stand-in, and `member` would in place of self if it were
+    /// addressable. What self holds of other keys without being a home member may be old.
     #[must_use]
-    pub fn would_stand_in(&self, digest: Digest, member: MemberIndex) -> bool {
+    pub fn gives_way(&self, digest: Digest, member: MemberIndex) -> bool {
+        self.lookup(digest).member == self.me && self.would_stand_in(digest, member)
+    }
+
+    /// Whether `member` would execute requests for `digest` if it were addressable: no home member is, and it stands
+    /// before every other that is.
+    fn would_stand_in(&self, digest: Digest, member: MemberIndex) -> bool {
         let mut list = self.ring.preference_list(digest).enumerate();
         let first = list.find(|(_, other)| *other == member || self.is_addressable(*other));
         first.is_some_and(|(rank, first)| first == member && rank >= self.ring.replicas())

@@ -208,14 +208,14 @@ impl<'a, N: Node> World<'a, N> {
         self.survey();
     }
 
-    /// Waits until all members agree, as long as they may take.
+    /// Waits until all members agree and send each other requests, as long as they may take.
     fn heal(&mut self) -> Agreement {
         let end_ms = self.now_ms + self.scenario.healing_ms;
         loop {
             self.run_until(self.now_ms + 500);
             let agreement = self.agreement();
             let left = self.leaving.iter().all(Option::is_none);
-            if (agreement.is_reached() && left) || self.now_ms >= end_ms {
+            if (agreement.is_reached() && left && self.condition().is_whole) || self.now_ms >= end_ms {
                 return agreement;
             }
         }
@@ -490,7 +490,8 @@ impl<'a, N: Node> World<'a, N> {
         for (machine, host) in self.hosts.iter().enumerate() {
             if host.is_alive() && !host.is_paused() {
                 let now = host.clock(self.now_ms);
-                self.seen.look(machine, now, &host.records(), &mut self.violations);
+                let setup = self.scenario.setup_of(machine, &self.told[machine]);
+                self.seen.look(machine, &setup, now, &host.records(), &mut self.violations);
             }
         }
         self.at(self.now_ms + LOOK_MS, Act::Look);

@@ -3,8 +3,6 @@
 //! Linearizability is judged by `todc-utils`, an implementation of the algorithm of Wing, Gong and Lowe that is not ours. An
 //! operation whose outcome is unknown may take effect at any later time: its response comes after everything else.
 
-use std::time::Duration;
-
 use todc_utils::linearizability::WGLChecker;
 use todc_utils::linearizability::history::{Action as Event, History};
 use todc_utils::specifications::Specification;
@@ -27,8 +25,8 @@ pub fn lost(operations: &[Operation], found: Option<u64>) -> usize {
         Action::Read(_) | Action::Add(_) => false,
     };
     let left = operations.iter().filter(|operation| operation.is_change()).filter(leaves_it);
-    let settled = left.map(Operation::settled).max().unwrap_or(Duration::ZERO);
-    acknowledged().filter(|operation| operation.start > settled).count()
+    let settled = left.map(Operation::settled).max();
+    acknowledged().filter(|operation| settled.is_none_or(|settled| operation.start > settled)).count()
 }
 
 /// How many additions too many there are in what was found of a counter in the end: patches that ran twice.
@@ -91,6 +89,8 @@ impl Specification for Object {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn operation(action: Action, start: u64, end: u64) -> Operation {

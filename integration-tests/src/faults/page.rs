@@ -145,7 +145,7 @@ impl Page {
             let _ = writeln!(facts, "| {name} | {value} |");
         }
         format!(
-            "{HEAD}\n## Results\n\n{} times each, each fault for {} s; {MEMBERS} members, {KEYS} keys.\n\n{}\n{COLUMNS}\n## Machine\n\n| | |\n|---|---|\n{facts}",
+            "{HEAD}\n## Results\n\nEach fault {} times, for {} s; {MEMBERS} members, {KEYS} keys.\n\n{}\n{COLUMNS}\n## Machine\n\n| | |\n|---|---|\n{facts}",
             self.rounds,
             self.time.as_secs(),
             self.table(),
@@ -166,7 +166,8 @@ processes of `ringhold serve`, each in a network namespace of its own, with `res
 `validation_passes` 2 and the `peer_timeout` of the table: shorter than the defaults, so that the times below are shorter too. A
 machine that stands still for a part of `peer_timeout` makes members doubt each other that nothing is wrong with; a promise that
 looks broken then is looked at again with twice the time. Eight clients put, replace (`If-Match`), delete, read, and count
-(`PATCH` with `Idempotency-Key`) through all members that are not lost, and never stop. What is promised in each case stands in [Consistency](consistency.md).
+(`PATCH` with `Idempotency-Key`) through all members that are not lost, and never stop. What is promised in each case
+stands in [Consistency](consistency.md).
 
 This page is written by
 
@@ -191,7 +192,10 @@ fn millis(time: Duration) -> String {
 
 /// What the results depend on.
 fn machine() -> BTreeMap<&'static str, String> {
-    let first = |words: &[&str]| run(words).lines().next().unwrap_or_default().to_owned();
+    let first = |words: &[&str]| {
+        let said = run(words);
+        said.lines().find(|line| !line.is_empty()).unwrap_or_default().to_owned()
+    };
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let (processors, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
     let model = processors.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");

@@ -212,7 +212,7 @@ async fn lose_packets(stage: &mut Stage, scenario: Scenario, percent: u8) -> Eff
     for member in 0..MEMBERS {
         stage.lan.spoil(member, Wire::Lossy(percent));
     }
-    play.load.go_on_for(stage.time * 2).await;
+    play.load.go_on_for(stage.while_slow).await;
     stage.lan.heal();
     play.over();
     stage.end(play).await
@@ -230,7 +230,7 @@ async fn delay(stage: &mut Stage) -> Effect {
         stage.start_again_by(member, &[], None).await;
     }
     let mut play = stage.begin("delay").await;
-    play.load.go_on_for(stage.time * 2).await;
+    play.load.go_on_for(stage.while_slow).await;
     play.over();
     let effect = stage.end(play).await;
     stage.lan.heal();

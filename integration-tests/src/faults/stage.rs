@@ -38,7 +38,9 @@ pub struct Stage {
     pub ring: Ring,
     /// What they are connected by.
     pub lan: Lan,
-    /// How long each fault lasts: longer than `peer_timeout`.
+    /// How long clients work while something is only slow or changed.
+    pub while_slow: Duration,
+    /// How long a fault lasts that somebody has to notice: longer than `peer_timeout`.
     pub time: Duration,
     replicas: usize,
     terms: Terms,
@@ -129,8 +131,9 @@ impl Stage {
             builder = builder.start_member_by(member, &entry.iter().map(String::as_str).collect::<Vec<_>>());
         }
         let ring = builder.start().await;
-        let (listed, time) = ((0..MEMBERS).collect(), time.max(terms.peer_timeout * 3));
-        let stage = Self { ring, lan, time, replicas, terms, listed, plays: 0 };
+        let listed = (0..MEMBERS).collect();
+        let (while_slow, time) = (time * 2, time.max(terms.peer_timeout * 3));
+        let stage = Self { ring, lan, while_slow, time, replicas, terms, listed, plays: 0 };
         assert!(
             stage.wait_until_whole().await.is_some(),
             "a new ring is not whole:\n{}",

@@ -58,6 +58,21 @@ fn a_home_member_behind_a_damaged_one_is_the_owner_and_others_stand_in() {
 }
 
 #[test]
+fn a_stand_in_gives_way_to_an_earlier_one_that_returns_and_nobody_else_does() {
+    let ring = ring(5, Placement::Modulo, 2);
+    let digest = Digest::of(b"object-key");
+    assert_eq!(places(ring.preference_list(digest)), [1, 3, 0, 2, 4]);
+    let gives_way = |me: usize, damaged: &[usize], to: usize| {
+        view(&ring, me, damaged).gives_way(digest, MemberIndex::new(to))
+    };
+    assert!(gives_way(2, &[1, 3, 0], 0));
+    assert!(!gives_way(0, &[1, 3, 2], 2), "it stands behind");
+    assert!(!gives_way(4, &[1, 3, 0], 0), "2 stands in, not 4");
+    assert!(!gives_way(2, &[1, 0], 0), "a home member is there");
+    assert!(!gives_way(2, &[1, 3, 0], 1), "it is a home member");
+}
+
+#[test]
 fn a_member_cut_off_from_all_others_serves_every_key_itself() {
     for placement in BOTH {
         let ring = ring(4, placement, 2);

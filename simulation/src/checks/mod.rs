@@ -1,6 +1,6 @@
 //! What must hold of every run, each rule in a file of its own.
 //!
-//! - `seen`: at a member, no version goes backwards; looked at while the run goes on.
+//! - `seen`: at a member, no version goes backwards where it is a home member; looked at while the run goes on.
 //! - `agreement`: after the faults, all home members hold the same, and nobody else holds anything.
 //! - `lost`: what was acknowledged last is there.
 //! - `order`: each register behaves as if there were one copy of it.

@@ -1,12 +1,17 @@
-//! At a member, while it lives, no key goes back to an older object: nothing that was overwritten, deleted or has
+//! At a home member, while it lives, no key goes back to an older object: nothing that was overwritten, deleted or has
 //! expired comes back. That an older deletion follows an object whose time is over is no matter: nothing is there.
+//!
+//! Who is no home member drops what it holds once the home members have it, deletions too, and knows of nothing then:
+//! another that stood in at an earlier time may hand it what it still has. Whether that is ever answered after
+//! something newer is for the checks of what clients saw.
 
 use std::collections::BTreeMap;
 
-use ringhold_ring::{Key, Timestamp, Version};
+use ringhold_ring::{Key, MemberAddress, Ring, Timestamp, Version};
 use ringhold_server::object::Record;
 
 use super::Violation;
+use crate::node::Setup;
 
 /// What was seen at each member so far.
 #[derive(Clone, Debug, Default)]
@@ -26,15 +31,23 @@ impl Seen {
         self.latest.retain(|(of, _), _| *of != member);
     }
 
-    /// What `member` holds at `now`, by its own clock.
+    /// What `member`, which is configured with `setup`, holds at `now`, by its own clock.
     pub fn look(
         &mut self,
         member: usize,
+        setup: &Setup,
         now: Timestamp,
         records: &[(Key<'static>, Record)],
         violations: &mut Vec<Violation>,
     ) {
-        for (key, record) in records.iter().filter(|(_, record)| !is_over(record, now)) {
+        let Ok(ring) = Ring::new(setup.members.iter().cloned(), setup.placement, setup.replicas) else {
+            return;
+        };
+        let is_home = |key: &Key<'_>| is_home(&ring, key, &setup.address);
+        self.latest
+            .retain(|(of, key), _| *of != member || Key::new(key.as_str()).is_ok_and(|key| is_home(&key)));
+        let records = records.iter().filter(|(key, record)| !is_over(record, now) && is_home(key));
+        for (key, record) in records {
             let version = record.version();
             let seen = Latest { version, ends_at: end_of(record) };
             let latest = self.latest.entry((member, key.as_str().to_owned())).or_insert(seen);
@@ -58,6 +71,11 @@ impl Seen {
     }
 }
 
+fn is_home(ring: &Ring, key: &Key<'_>, member: &MemberAddress) -> bool {
+    let mut homes = ring.preference_list(key.digest()).take(ring.replicas());
+    homes.any(|home| ring.address(home) == member)
+}
+
 /// When its time is over.
 const fn end_of(record: &Record) -> Option<Timestamp> {
     match record {
@@ -74,15 +92,16 @@ pub(super) fn is_over(record: &Record, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use ringhold_ring::{MemberAddress, VersionClock, WriterId};
+    use ringhold_ring::{VersionClock, WriterId};
     use ringhold_server::object::{ContentType, Object};
 
     use super::*;
+    use crate::scenario::{Scenario, Weather};
 
     #[test]
     fn an_older_object_is_found_and_an_older_deletion_of_nothing_is_not() {
-        let writer: MemberAddress = "10.0.0.1:9999".parse().unwrap();
-        let clock = VersionClock::new(WriterId::of(&writer));
+        let setup = Scenario::new(1, &[Weather::Calm]).setup_of(0, &[0]);
+        let clock = VersionClock::new(WriterId::of(&setup.address));
         let at = |ms: u64| Timestamp::from_millis(1_790_000_000_000 + ms);
         let (older, newer) = (clock.next(at(0)), clock.next(at(1)));
         let object = |version, expires_at| {
@@ -93,11 +112,37 @@ mod tests {
         let key = Key::new("r1").unwrap();
         let violations = |later: &Record| {
             let (mut seen, mut violations) = (Seen::default(), Vec::new());
-            seen.look(0, at(10), &[(key.clone(), object(newer, Some(at(1_000))))], &mut violations);
-            seen.look(0, at(2_000), &[(key.clone(), later.clone())], &mut violations);
+            seen.look(0, &setup, at(10), &[(key.clone(), object(newer, Some(at(1_000))))], &mut violations);
+            seen.look(0, &setup, at(2_000), &[(key.clone(), later.clone())], &mut violations);
             violations.len()
         };
         assert_eq!(violations(&object(older, None)), 1);
         assert_eq!(violations(&deletion), 0);
+    }
+
+    #[test]
+    fn what_a_stand_in_dropped_may_come_back_to_it() {
+        let scenario = Scenario::new(1, &[Weather::Calm]);
+        let setup = Setup { replicas: 1, ..scenario.setup_of(0, &[0, 1, 2]) };
+        let clock = VersionClock::new(WriterId::of(&setup.address));
+        let now = Timestamp::from_millis(1_790_000_000_000);
+        let (older, newer) = (clock.next(now), clock.next(now));
+        let (value, content_type) = (Bytes::new(), ContentType::OctetStream);
+        let object = |version| {
+            let content_type = content_type.clone();
+            Record::Object(Object { value: value.clone(), content_type, version, expires_at: None })
+        };
+        let ring = Ring::new(setup.members.iter().cloned(), setup.placement, 1).unwrap();
+        let key_of = |wanted: bool| {
+            let mut keys = (0..).map(|number| Key::new(format!("r{number}")).unwrap());
+            keys.find(|key| is_home(&ring, key, &setup.address) == wanted).unwrap()
+        };
+        for (key, found) in [(key_of(true), 1), (key_of(false), 0)] {
+            let (mut seen, mut violations) = (Seen::default(), Vec::new());
+            seen.look(0, &setup, now, &[(key.clone(), object(newer))], &mut violations);
+            seen.look(0, &setup, now, &[], &mut violations);
+            seen.look(0, &setup, now, &[(key, object(older))], &mut violations);
+            assert_eq!(violations.len(), found);
+        }
     }
 }
