@@ -5,7 +5,7 @@
 //! another that stood in at an earlier time may hand it what it still has. Whether that is ever answered after
 //! something newer is for the checks of what clients saw.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ringhold_ring::{Key, MemberAddress, Ring, Timestamp, Version};
 use ringhold_server::object::Record;
@@ -46,12 +46,6 @@ impl Seen {
         let is_home = |key: &Key<'_>| is_home(&ring, key, &setup.address);
         self.latest
             .retain(|(of, key), _| *of != member || Key::new(key.as_str()).is_ok_and(|key| is_home(&key)));
-        // What is gone before its time was dropped for belonging elsewhere. If it comes to belong here again, several
-        // members hand it over, and who has missed most of it may be the first.
-        let held: BTreeSet<_> = records.iter().map(|(key, _)| key.as_str()).collect();
-        let is_over_by = |latest: &Latest| latest.ends_at.is_some_and(|end| end <= now);
-        self.latest
-            .retain(|(of, key), latest| *of != member || held.contains(key.as_str()) || is_over_by(latest));
         let records = records.iter().filter(|(key, record)| !is_over(record, now) && is_home(key));
         for (key, record) in records {
             let version = record.version();
