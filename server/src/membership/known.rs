@@ -367,7 +367,8 @@ impl Known {
         Heartbeat {
             incarnation: self.tenure.incarnation(),
             state: self.tenure.state(),
-            acts: self.tenure.mandate() == Mandate::Acting,
+            // Whoever leaves still acts, but what others drop for its sake is gone with it.
+            acts: self.tenure.mandate() == Mandate::Acting && !self.tenure.is_leaving(),
             ring: self.rings.current().id(),
             target: self.rings.target().map(|ring| ring.id()),
             prepared: self.rings.is_prepared(),
