@@ -178,7 +178,7 @@ which needs Linux, and root or a kernel that lets everyone make namespaces. The 
 
 const COLUMNS: &str = "- **lost**: keys of which an acknowledged change was missing after the ring was whole again, read through every member.
 - **twice**: counters that counted a patch twice.
-- **linearizable**: whether the history of every key is, judged by [todc-utils](https://crates.io/crates/todc-utils).
+- **linearizable**: whether the history of every key is, judged by `todc-utils`.
 - **failed**: operations that failed through members that were not lost; their outcome is unknown to the client, who may repeat them.
   **Broken off**: operations that failed because the member they went through was lost just then.
 - **longest gap**: the longest time without any successful operation; **longest answer**: the longest time that one took, repeats included.
