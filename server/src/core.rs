@@ -93,7 +93,7 @@ impl Core {
 
     /// Drops what has expired. It may take a while when a million objects do at once: it is for a thread that may block.
     pub fn expire(&self) {
-        let alone = self.membership.view().ring().roster().len() == 1;
+        let alone = self.membership.view().is_alone();
         let keep = (!alone && !self.membership.is_settled()).then_some(self.tombstone_ttl);
         self.store().expire(keep);
     }

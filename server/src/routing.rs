@@ -133,9 +133,9 @@ impl Objects {
         if let Some(refusal) = self.refuses(&view) {
             return self.here(Err(refusal), Route::Local);
         }
-        if is_alone(&view) || delivery.forwarding == Forwarding::Disallowed {
-            let route = if is_alone(&view) { Route::Local } else { route_here(&view, key.digest()) };
-            let authority = if is_alone(&view) { Authority::Owner } else { Authority::Local };
+        if view.is_alone() || delivery.forwarding == Forwarding::Disallowed {
+            let route = if view.is_alone() { Route::Local } else { route_here(&view, key.digest()) };
+            let authority = if view.is_alone() { Authority::Owner } else { Authority::Local };
             return match self.0.owner.execute(key, operation, delivery.id, &authority).await {
                 Execution::Done(result) => self.here(result, route),
                 Execution::Elsewhere(_) => self.here(Err(nobody()), route),
@@ -158,7 +158,7 @@ impl Objects {
         if self.refuses(&view).is_some() {
             return None;
         }
-        let route = if is_alone(&view) {
+        let route = if view.is_alone() {
             // Whatever the digest, which takes longer than the rest.
             Route::Local
         } else {
@@ -384,11 +384,6 @@ impl Ids {
 
 fn nobody() -> Refusal {
     Refusal::Unavailable("who owns the key could not be reached in time".to_owned())
-}
-
-/// Whether nobody else is to be considered at all.
-fn is_alone(view: &View) -> bool {
-    view.ring().roster().len() == 1
 }
 
 /// How a request that this node executes got to it, whatever sent it here.

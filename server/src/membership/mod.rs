@@ -148,12 +148,6 @@ impl Membership {
         self.tick()
     }
 
-    /// The present term, if this node may act in it now.
-    #[must_use]
-    pub fn acting_term(&self) -> Option<Term> {
-        (self.mandate() == Mandate::Acting).then(|| self.known.lock().tenure.term())
-    }
-
     /// The present term.
     #[must_use]
     pub fn term(&self) -> Term {

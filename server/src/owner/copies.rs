@@ -54,7 +54,7 @@ impl Copies {
         key: &Key<'_>,
         digest: Digest,
         change: &Change,
-        ids: Vec<(OperationId, Version)>,
+        ids: impl FnOnce() -> Vec<(OperationId, Version)>,
         view: &View,
     ) -> Placed {
         let addresses = |view: &View| -> Vec<MemberAddress> {
@@ -71,7 +71,7 @@ impl Copies {
             record: change.record.clone(),
             copying: Copying::Write(self.membership.term()),
             ring: view.ring().id(),
-            ids,
+            ids: ids(),
         };
         // Whoever forwarded the operation waits for `cluster.peer_timeout`; two rounds must fit in.
         for timeout in [self.peer_timeout / 2, self.peer_timeout / 4] {

@@ -181,7 +181,7 @@ impl Owner {
             let placed = match authority {
                 Authority::Local => Placed::Held(1),
                 Authority::Owner | Authority::InsteadOf(..) => {
-                    self.copies.place(key, digest, &change, self.ids(digest, id, &change), &view).await
+                    self.copies.place(key, digest, &change, || self.ids(digest, id, &change), &view).await
                 }
             };
             match placed {
@@ -255,7 +255,7 @@ impl Owner {
     ) -> Option<Result<Outcome, Refusal>> {
         let applied = match &change.record {
             // Nobody can bring an older version back where nobody else is.
-            Record::Tombstone { .. } if self.membership.view().ring().roster().len() == 1 => {
+            Record::Tombstone { .. } if self.membership.view().is_alone() => {
                 let removed =
                     self.store.newest(key).is_some_and(|version| self.store.remove_if(key, version));
                 if removed { Applied::Replaced } else { Applied::Created }
@@ -278,7 +278,7 @@ impl Owner {
     /// A record under `digest` was stored here; perhaps it belongs elsewhere.
     fn note_stray(&self, digest: Digest) {
         let view = self.membership.view();
-        if view.ring().roster().len() > 1 && !view.is_home(digest, view.me()) {
+        if !view.is_alone() && !view.is_home(digest, view.me()) {
             self.membership.note_stray();
         }
     }
@@ -332,6 +332,6 @@ impl Owner {
 
     /// Members to whom a write under `digest` is copied now, as seen by `view`.
     pub(crate) fn receivers(view: &View, digest: Digest) -> Vec<MemberIndex> {
-        if view.ring().roster().len() == 1 { Vec::new() } else { view.receivers(digest) }
+        if view.is_alone() { Vec::new() } else { view.receivers(digest) }
     }
 }

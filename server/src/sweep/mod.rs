@@ -12,8 +12,6 @@ mod handover;
 mod progress;
 mod strays;
 mod sums;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
