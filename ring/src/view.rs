@@ -170,13 +170,17 @@ impl View {
         Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } }
     }
 
-    /// Who executes requests in place of self: the first other member of the preference list that is addressable or at
-    /// least takes copies.
+    /// Who executes requests in place of self, and of `absent`: the first other member of the preference list that is
+    /// addressable or at least takes copies.
     #[must_use]
-    pub fn substitute(&self, digest: Digest) -> Option<Lookup> {
+    pub fn substitute(&self, digest: Digest, absent: Option<MemberIndex>) -> Option<Lookup> {
         let mut list = self.ring.preference_list(digest).enumerate();
-        let is_there = |member| self.is_addressable(member) || self.is_receiving(member);
-        let (rank, member) = list.find(|(_, member)| *member != self.me && is_there(*member))?;
+        let is_there = |member| {
+            member != self.me
+                && Some(member) != absent
+                && (self.is_addressable(member) || self.is_receiving(member))
+        };
+        let (rank, member) = list.find(|(_, member)| is_there(*member))?;
         Some(Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } })
     }
 

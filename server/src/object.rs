@@ -287,6 +287,18 @@ pub enum Refusal {
     Unavailable(String),
 }
 
+impl Refusal {
+    /// What is left to say when an earlier attempt at the same operation may have been carried out: not that nothing
+    /// was done.
+    #[must_use]
+    pub fn in_doubt(self) -> Self {
+        match self {
+            Self::OutcomeUnknown(_) | Self::TooFewCopies { .. } | Self::MalformedPatch(_) => self,
+            other => Self::OutcomeUnknown(format!("a first attempt may have been carried out ({other})")),
+        }
+    }
+}
+
 /// An operation's result, who executed it, and how it got there.
 #[derive(Clone, Debug)]
 pub struct Answer {

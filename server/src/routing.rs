@@ -78,7 +78,7 @@ struct Journey<'a> {
     from: Option<&'a MemberAddress>,
     /// Until when an answer is worth anything.
     deadline: Instant,
-    /// Whether a member that did not answer may have executed it.
+    /// Whether some member may have executed it, or keep what came of it.
     may_have_run: bool,
 }
 
@@ -138,7 +138,7 @@ impl Objects {
             let authority = if view.is_alone() { Authority::Owner } else { Authority::Local };
             return match self.0.owner.execute(key, operation, delivery.id, &authority).await {
                 Execution::Done(result) => self.here(result, route),
-                Execution::Elsewhere(_) => self.here(Err(nobody()), route),
+                Execution::Elsewhere { .. } => self.here(Err(nobody()), route),
             };
         }
         // Boxed, so that the future of a request to a node that is alone stays small.
@@ -194,7 +194,7 @@ impl Objects {
             .await;
         let result = match arrival.result {
             Executed::Done(result) => result,
-            Executed::NotOwner => Err(nobody()),
+            Executed::NotOwner { .. } => Err(nobody()),
         };
         self.0.counts.operation(arrival.route, &result);
         Answer { result, member: arrival.member, route: arrival.route }
@@ -218,12 +218,15 @@ impl Objects {
                 Plan::Nobody => break,
                 Plan::Here(authority) => match self.carry_out(&journey, authority).await {
                     Execution::Done(result) => {
-                        let Executed::Done(result) = journey.honest(Executed::Done(result)) else { continue };
+                        let result = Executed::Done(journey.honest(result));
                         let (member, route) =
                             (parts.membership.own_label(), route_here(&view, journey.digest));
-                        return Arrival { result: Executed::Done(result), member, route };
+                        return Arrival { result, member, route };
                     }
-                    Execution::Elsewhere(to) => elsewhere = to,
+                    Execution::Elsewhere { to, may_have_run } => {
+                        journey.may_have_run |= may_have_run;
+                        elsewhere = to;
+                    }
                 },
                 Plan::Pass { to, role, is_down } => {
                     if journey.passage.hops >= MAX_HOPS {
@@ -237,9 +240,10 @@ impl Objects {
                         }
                     }
                     match self.pass(&mut journey, &to, is_down).await {
-                        Some(Executed::NotOwner) | None => {}
-                        Some(result) => {
-                            let result = journey.honest(result);
+                        Some(Executed::NotOwner { may_have_run }) => journey.may_have_run |= may_have_run,
+                        None => {}
+                        Some(Executed::Done(result)) => {
+                            let result = Executed::Done(journey.honest(result));
                             let route = if role == Role::Owner { Route::Forwarded } else { Route::StandIn };
                             return Arrival { result, member: Bytes::from(to.to_string()), route };
                         }
@@ -252,8 +256,8 @@ impl Objects {
         }
         let (member, route) = (parts.membership.own_label(), Route::Forwarded);
         let result = match journey.from {
-            Some(_) => Executed::NotOwner,
-            None => journey.honest(Executed::Done(Err(nobody()))),
+            Some(_) => Executed::NotOwner { may_have_run: journey.may_have_run },
+            None => Executed::Done(journey.honest(Err(nobody()))),
         };
         Arrival { result, member, route }
     }
@@ -264,28 +268,26 @@ impl Objects {
         if passage.any_copy && operation.is_read() && view.is_home(*digest, view.me()) {
             return Plan::Here(Authority::Local);
         }
-        // Its owner asks this node to act in its place.
-        if let (Some(term), Some(owner)) = (passage.instead_of, from) {
-            let Lookup { member, role } = view.lookup_without(*digest, view.ring().index_of(owner));
-            return if member == view.me() {
-                Plan::Here(Authority::InsteadOf((*owner).clone(), term))
-            } else {
-                Plan::Pass { to: address(member), role, is_down: false }
-            };
-        }
-        let Lookup { member, role } = view.lookup(*digest);
+        // Perhaps its owner asks this node to act in its place.
+        let (absent, authority) = match (passage.instead_of, from) {
+            (Some(term), Some(owner)) => {
+                (view.ring().index_of(owner), Authority::InsteadOf((*owner).clone(), term))
+            }
+            _ => (None, Authority::Owner),
+        };
+        let Lookup { member, role } = view.lookup_without(*digest, absent);
         if member != view.me() {
             return Plan::Pass { to: address(member), role, is_down: false };
         }
         match self.0.membership.mandate() {
-            Mandate::Acting => Plan::Here(Authority::Owner),
+            Mandate::Acting => Plan::Here(authority),
             Mandate::Doubting => Plan::Wait,
-            Mandate::Passive => match view.substitute(*digest) {
+            Mandate::Passive => match view.substitute(*digest, absent) {
                 None if self.0.membership.own_state() == MemberState::Starting => Plan::Nobody,
-                Some(Lookup { member, role }) if !self.0.owner.stands_alone(*digest, view) => {
+                Some(Lookup { member, role }) if !self.0.owner.stands_alone(*digest, absent, view) => {
                     Plan::Pass { to: address(member), role, is_down: true }
                 }
-                _ => Plan::Here(Authority::Owner),
+                _ => Plan::Here(authority),
             },
         }
     }
@@ -362,16 +364,8 @@ impl Objects {
 
 impl Journey<'_> {
     /// The same result, unless it says that nothing was done where that is not known.
-    fn honest(&self, result: Executed) -> Executed {
-        match result {
-            Executed::Done(Err(refusal @ (Refusal::NoMajority { .. } | Refusal::Unavailable(_))))
-                if self.may_have_run =>
-            {
-                let why = format!("a member that did not answer may have executed it ({refusal})");
-                Executed::Done(Err(Refusal::OutcomeUnknown(why)))
-            }
-            result => result,
-        }
+    fn honest(&self, result: Result<Outcome, Refusal>) -> Result<Outcome, Refusal> {
+        result.map_err(|refusal| if self.may_have_run { refusal.in_doubt() } else { refusal })
     }
 }
 
@@ -407,10 +401,10 @@ impl Handler for Objects {
         // It may have lain here while this node was stopped, and its sender gone elsewhere with it.
         let deadline = Instant::now() + time_left;
         if tokio::time::timeout_at(deadline, parts.membership.resolved()).await.is_err() {
-            return Executed::NotOwner;
+            return Executed::NotOwner { may_have_run: false };
         }
         if passage.to.is_some_and(|to| to != parts.membership.incarnation()) {
-            return Executed::NotOwner;
+            return Executed::NotOwner { may_have_run: false };
         }
         if let Some(refusal) = self.refuses(&parts.membership.view()) {
             return Executed::Done(Err(refusal));

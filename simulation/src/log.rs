@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use ringhold_ring::Key;
 
 /// The most lines that are kept; the first of them go.
-const MAX_LINES: usize = 4000;
+const MAX_LINES: usize = 20_000;
 
 /// Something that happened.
 #[derive(Clone, Debug)]

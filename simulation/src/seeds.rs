@@ -14,8 +14,6 @@ use crate::world::{Tally, World};
 
 /// How often running seeds are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// The most lines of a failing key's log that are shown.
-const MAX_LINES: usize = 600;
 /// A seed that takes so long does not end: something runs without end in no time of the simulation.
 const ENDLESS: Duration = Duration::from_secs(300);
 /// The most violations of a seed that are shown.
@@ -78,8 +76,7 @@ impl Verdict {
         let scenario = Scenario::new(self.seed, weathers);
         let run = World::<N>::new(&scenario, Some(key.as_str())).run();
         let _ = writeln!(text, "  what happened, and what concerned {}:", key.as_str());
-        let lines = run.log.lines();
-        for line in lines.iter().skip(lines.len().saturating_sub(MAX_LINES)) {
+        for line in run.log.lines() {
             let _ = writeln!(text, "    {line}");
         }
         let _ = writeln!(text, "  operations on {}:", key.as_str());

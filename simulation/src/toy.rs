@@ -225,7 +225,7 @@ impl<const BUG: u8> Node for Toy<BUG> {
             };
             let result = match inner.network.execute(&owner, key, &operation, passage, TIMEOUT).await {
                 Ok(Executed::Done(result)) => result,
-                Ok(Executed::NotOwner) => Err(Refusal::Unavailable("the owner disagrees".into())),
+                Ok(Executed::NotOwner { .. }) => Err(Refusal::Unavailable("the owner disagrees".into())),
                 Err(PeerError::NotSent(why)) => Err(Refusal::Unavailable(why)),
                 Err(PeerError::Lost(why)) => Err(Refusal::OutcomeUnknown(why)),
             };

@@ -300,7 +300,8 @@ fn replies() -> Vec<Vec<u8>> {
         Reply::Told(Told::Record(Some(tombstone), Vec::new())),
         Reply::Told(Told::Ring(ring())),
         Reply::Told(Told::Busy),
-        Reply::NotOwner,
+        Reply::NotOwner { may_have_run: false },
+        Reply::NotOwner { may_have_run: true },
         Reply::Stale,
         Reply::Failed,
     ];

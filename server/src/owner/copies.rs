@@ -24,6 +24,14 @@ pub(super) struct Copies {
     counts: CopyCounts,
 }
 
+/// Where a record got to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Placement {
+    pub(super) placed: Placed,
+    /// Whether another member keeps it, or did not say that it does not.
+    pub(super) may_be_kept: bool,
+}
+
 /// What became of a record on its way to its receivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Placed {
@@ -33,6 +41,11 @@ pub(super) enum Placed {
     NotOwner(MemberAddress),
     /// This member has a newer record.
     Newer(MemberAddress),
+}
+
+impl Placement {
+    /// Nobody else is to keep it.
+    pub(super) const HERE: Self = Self { placed: Placed::Held(1), may_be_kept: false };
 }
 
 impl Copies {
@@ -56,16 +69,16 @@ impl Copies {
         change: &Change,
         ids: impl FnOnce() -> Vec<(OperationId, Version)>,
         view: &View,
-    ) -> Placed {
+    ) -> Placement {
         let addresses = |view: &View| -> Vec<MemberAddress> {
             let receivers = Owner::receivers(view, digest).into_iter();
             receivers.map(|member| view.ring().address(member).clone()).collect()
         };
         let mut receivers = addresses(view);
-        let mut held = 1;
         if receivers.is_empty() {
-            return Placed::Held(held);
+            return Placement::HERE;
         }
+        let (mut held, mut may_be_kept) = (1, false);
         let copy = CopyOf {
             key: key.clone().into_owned(),
             record: change.record.clone(),
@@ -82,17 +95,19 @@ impl Copies {
                 .map(ranked)
                 .collect();
             let mut answers: Vec<_> = sending.collect().await;
+            let kept = answers.iter().filter(|(_, copied)| *copied == Some(Copied::Kept)).count();
+            let failed = answers.iter().any(|(_, copied)| copied.is_none());
+            held += kept;
+            may_be_kept |= kept > 0 || failed;
             // Which of several refusals is heeded must not hang on who was faster.
-            answers.sort_unstable_by_key(|(_, copied)| !matches!(copied, Some(Copied::NotOwner)));
-            let mut failed = false;
-            for (rank, copied) in answers {
-                match copied {
-                    Some(Copied::Kept) => held += 1,
-                    Some(Copied::NotOwner) => return Placed::NotOwner(receivers[rank].clone()),
-                    Some(Copied::Newer(_)) => return Placed::Newer(receivers[rank].clone()),
-                    Some(Copied::Full | Copied::Skewed) => {}
-                    None => failed = true,
-                }
+            answers.sort_unstable_by_key(|(rank, copied)| (!matches!(copied, Some(Copied::NotOwner)), *rank));
+            let refused = answers.into_iter().find_map(|(rank, copied)| match copied? {
+                Copied::NotOwner => Some(Placed::NotOwner(receivers[rank].clone())),
+                Copied::Newer(_) => Some(Placed::Newer(receivers[rank].clone())),
+                Copied::Kept | Copied::Full | Copied::Skewed => None,
+            });
+            if let Some(placed) = refused {
+                return Placement { placed, may_be_kept };
             }
             if !failed {
                 break;
@@ -100,7 +115,7 @@ impl Copies {
             let again = addresses(&self.membership.view());
             receivers = again.into_iter().filter(|member| !receivers.contains(member)).collect();
         }
-        Placed::Held(held)
+        Placement { placed: Placed::Held(held), may_be_kept }
     }
 
     /// The record that `member` has under `key`, and the latest operations that it knows of there.

@@ -35,7 +35,7 @@ impl Owner {
                 if self.membership.observe_term(from, term).is_err() {
                     return Copied::NotOwner;
                 }
-                let acts_here = || self.is_owner(digest, &self.membership.view());
+                let acts_here = || self.is_owner(digest, None, &self.membership.view());
                 // A turn that is taken is that of a write of this member's own, which may wait for `from`.
                 let turn = match self.order.try_turn(&key) {
                     Some(turn) => turn,

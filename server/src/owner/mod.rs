@@ -35,7 +35,7 @@ use crate::store::{Applied, Room, Store};
 use crate::telemetry::metrics::{Counter, Striped};
 use change::Change;
 use conditions::Verdict;
-use copies::{Copies, Placed};
+use copies::{Copies, Placed, Placement};
 pub use counts::CopyCounts;
 use order::Order;
 use repeats::Repeats;
@@ -77,8 +77,13 @@ pub enum Authority {
 pub enum Execution {
     /// It was carried out or refused.
     Done(Result<Outcome, Refusal>),
-    /// Nothing was done: it is for another member to execute, this one if it is known.
-    Elsewhere(Option<MemberAddress>),
+    /// It is for another member to execute.
+    Elsewhere {
+        /// That member, if it is known.
+        to: Option<MemberAddress>,
+        /// Whether some member may keep what came of it nevertheless.
+        may_have_run: bool,
+    },
 }
 
 impl Owner {
@@ -161,30 +166,33 @@ impl Owner {
         if let Operation::Get { conditions } = &operation {
             return match self.may(digest, authority, &self.membership.view()) {
                 true => Execution::Done(self.get(key, conditions)),
-                false => Execution::Elsewhere(None),
+                false => Execution::Elsewhere { to: None, may_have_run: false },
             };
         }
         let _write = self.writes.load().token();
         let _turn = self.order.turn(key).await;
+        let mut may_have_run = false;
         for _ in 0..ATTEMPTS {
             let view = Arc::clone(&self.membership.view());
             if !self.may(digest, authority, &view) {
-                return Execution::Elsewhere(None);
+                return Execution::Elsewhere { to: None, may_have_run };
             }
             if id.is_some_and(|id| self.repeats.seen(digest, id).is_some()) {
                 return Execution::Done(self.repeated(key, &operation));
             }
             let change = match self.change(key, &operation, view.ring().len()) {
                 Ok(change) => change,
+                Err(refusal) if may_have_run => return Execution::Done(Err(refusal.in_doubt())),
                 Err(refusal) => return Execution::Done(Err(refusal)),
             };
-            let placed = match authority {
-                Authority::Local => Placed::Held(1),
+            let placement = match authority {
+                Authority::Local => Placement::HERE,
                 Authority::Owner | Authority::InsteadOf(..) => {
                     self.copies.place(key, digest, &change, || self.ids(digest, id, &change), &view).await
                 }
             };
-            match placed {
+            may_have_run |= placement.may_be_kept;
+            match placement.placed {
                 Placed::Held(held) if held < self.wanted(&view, authority) => {
                     let wanted = self.cluster.min_copies;
                     return Execution::Done(Err(Refusal::TooFewCopies { held, wanted }));
@@ -194,12 +202,12 @@ impl Owner {
                         return Execution::Done(done);
                     }
                 }
-                Placed::NotOwner(member) => return Execution::Elsewhere(Some(member)),
+                Placed::NotOwner(member) => return Execution::Elsewhere { to: Some(member), may_have_run },
                 Placed::Newer(member) => self.fetch(key, &member).await,
             }
         }
-        let why = "the object changed at other members again and again".to_owned();
-        Execution::Done(Err(Refusal::Unavailable(why)))
+        let refusal = Refusal::Unavailable("the object changed at other members again and again".to_owned());
+        Execution::Done(Err(if may_have_run { refusal.in_doubt() } else { refusal }))
     }
 
     /// Waits until every write that is in progress now has ended: what it did not copy to a member that has become a
@@ -214,29 +222,29 @@ impl Owner {
     fn may(&self, digest: Digest, authority: &Authority, view: &View) -> bool {
         match authority {
             Authority::Local => true,
-            Authority::Owner => self.is_owner(digest, view),
+            Authority::Owner => self.is_owner(digest, None, view),
             Authority::InsteadOf(owner, term) => {
                 self.membership.observe_term(owner, *term).is_ok()
-                    && view.lookup_without(digest, view.ring().index_of(owner)).member == view.me()
+                    && self.is_owner(digest, view.ring().index_of(owner), view)
             }
         }
     }
 
-    /// Whether this member acts as owner of the key with this digest.
-    fn is_owner(&self, digest: Digest, view: &View) -> bool {
-        let stands_first = || view.lookup(digest).member == view.me();
+    /// Whether this member acts as owner of the key with this digest, when `absent` does not.
+    fn is_owner(&self, digest: Digest, absent: Option<MemberIndex>, view: &View) -> bool {
+        let stands_first = || view.lookup_without(digest, absent).member == view.me();
         match self.membership.mandate() {
             Mandate::Acting => stands_first(),
             Mandate::Doubting => false,
-            Mandate::Passive => stands_first() && self.stands_alone(digest, view),
+            Mandate::Passive => stands_first() && self.stands_alone(digest, absent, view),
         }
     }
 
-    /// Whether nobody could better act in place of this member, which must not act: nobody is there, or only a stand-in
-    /// where this member has been handed everything.
+    /// Whether nobody could better act in place of this member, which must not act, and of `absent`: nobody is there, or
+    /// only a stand-in where this member has been handed everything.
     #[must_use]
-    pub(crate) fn stands_alone(&self, digest: Digest, view: &View) -> bool {
-        match view.substitute(digest) {
+    pub(crate) fn stands_alone(&self, digest: Digest, absent: Option<MemberIndex>, view: &View) -> bool {
+        match view.substitute(digest, absent) {
             None => true,
             Some(Lookup { role: Role::Owner, .. }) => false,
             Some(Lookup { role: Role::StandIn, .. }) => {

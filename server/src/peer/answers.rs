@@ -124,7 +124,7 @@ impl<H: Handler> Answers<H> {
             Asked::Execute { key, operation, passage } => {
                 match self.handler.execute(from, key, operation, passage, time_left).await {
                     Executed::Done(result) => Reply::Done(result),
-                    Executed::NotOwner => Reply::NotOwner,
+                    Executed::NotOwner { may_have_run } => Reply::NotOwner { may_have_run },
                 }
             }
             Asked::Answer(ask) => Reply::Told(self.handler.answer(from, ask).await),

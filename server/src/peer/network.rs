@@ -40,8 +40,11 @@ pub struct Passage {
 pub enum Executed {
     /// It was carried out or refused.
     Done(Result<Outcome, Refusal>),
-    /// Nothing was done: by what the hearer knows, it is for another member to execute.
-    NotOwner,
+    /// By what the hearer knows, it is for another member to execute.
+    NotOwner {
+        /// Whether some member may keep what came of it nevertheless, so that it comes to light later.
+        may_have_run: bool,
+    },
 }
 
 /// Why a member is sent a record.

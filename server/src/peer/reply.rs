@@ -36,6 +36,7 @@ const NO_MAJORITY: u8 = 0x89;
 const STALE: u8 = 0xc0;
 const FAILED: u8 = 0xc1;
 const NOT_OWNER: u8 = 0xc2;
+const NOT_OWNER_IN_DOUBT: u8 = 0xc3;
 
 const HAS_EXPIRY: u8 = 1;
 
@@ -44,8 +45,11 @@ const HAS_EXPIRY: u8 = 1;
 pub enum Reply {
     /// The operation was carried out or refused.
     Done(Result<Outcome, Refusal>),
-    /// The operation is for another member to execute; nothing has changed.
-    NotOwner,
+    /// The operation is for another member to execute.
+    NotOwner {
+        /// Whether some member may keep what came of it nevertheless.
+        may_have_run: bool,
+    },
     /// The answer to an [`super::network::Ask`].
     Told(Told),
     /// Its time was over before it was begun; nothing has changed.
@@ -59,7 +63,9 @@ pub enum Reply {
 pub const fn kind(reply: &Reply) -> Kind {
     match reply {
         Reply::Told(Told::Heartbeat(_)) => Kind::ProbeAnswer,
-        Reply::Done(_) | Reply::NotOwner | Reply::Told(_) | Reply::Stale | Reply::Failed => Kind::Answer,
+        Reply::Done(_) | Reply::NotOwner { .. } | Reply::Told(_) | Reply::Stale | Reply::Failed => {
+            Kind::Answer
+        }
     }
 }
 
@@ -71,7 +77,8 @@ pub fn encode(to: &mut Vec<u8>, reply: &Reply, now: Timestamp) -> Option<Bytes> 
             return None;
         }
         Reply::Told(told) => return told::encode(to, told, now),
-        Reply::NotOwner => return put_code(to, NOT_OWNER),
+        Reply::NotOwner { may_have_run: false } => return put_code(to, NOT_OWNER),
+        Reply::NotOwner { may_have_run: true } => return put_code(to, NOT_OWNER_IN_DOUBT),
         Reply::Stale => return put_code(to, STALE),
         Reply::Failed => return put_code(to, FAILED),
         Reply::Done(result) => result,
@@ -118,7 +125,10 @@ pub fn decode(payload: &[u8], max_value_bytes: usize, now: Timestamp) -> Result<
         return fields.end().map(|()| (Reply::Told(told), body));
     }
     let result = match code {
-        NOT_OWNER => return fields.end().map(|()| (Reply::NotOwner, Body::Here)),
+        NOT_OWNER | NOT_OWNER_IN_DOUBT => {
+            let may_have_run = code == NOT_OWNER_IN_DOUBT;
+            return fields.end().map(|()| (Reply::NotOwner { may_have_run }, Body::Here));
+        }
         STALE => return fields.end().map(|()| (Reply::Stale, Body::Here)),
         FAILED => return fields.end().map(|()| (Reply::Failed, Body::Here)),
         FOUND => Ok(Outcome::Found(object(&mut fields)?)),

@@ -46,7 +46,7 @@ impl Transport {
         }
         match connection.execute(key, operation, passage, time_left, trace).await? {
             Reply::Done(result) => Ok(Executed::Done(result)),
-            Reply::NotOwner => Ok(Executed::NotOwner),
+            Reply::NotOwner { may_have_run } => Ok(Executed::NotOwner { may_have_run }),
             other => Err(no_answer(&other)),
         }
     }
@@ -87,7 +87,7 @@ fn no_answer(reply: &Reply) -> Failure {
     let (fate, cause) = match reply {
         Reply::Stale => (Fate::Unsent, "it was too busy to begin in time"),
         Reply::Failed => (Fate::Sent, "it failed while executing"),
-        Reply::Done(_) | Reply::NotOwner | Reply::Told(_) => {
+        Reply::Done(_) | Reply::NotOwner { .. } | Reply::Told(_) => {
             (Fate::Sent, "it answered a request with the answer to another kind")
         }
     };

@@ -128,7 +128,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         refusal.prop_map(|refusal| Reply::Done(Err(refusal))),
         Just(Reply::Stale),
         Just(Reply::Failed),
-        Just(Reply::NotOwner),
+        any::<bool>().prop_map(|may_have_run| Reply::NotOwner { may_have_run }),
     ]
 }
 
