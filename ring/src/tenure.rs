@@ -19,7 +19,8 @@ use crate::{Heartbeat, Incarnation, MemberIndex, MemberState, Standing, Term, Ti
 pub enum Mandate {
     /// Execute them.
     Acting,
-    /// Let them wait: it was stopped, and asks others whether they took its place.
+    /// Let them wait, and others' too: it has just started or was stopped, and asks others how they are and whether
+    /// they took its place. What it knows of them is nothing, or old.
     Doubting,
     /// Pass them to the next in the preference list.
     Passive,
@@ -145,8 +146,8 @@ impl Tenure {
     pub const fn mandate(&self) -> Mandate {
         match self.phase {
             Phase::Acting | Phase::Leaving => Mandate::Acting,
-            Phase::Doubting => Mandate::Doubting,
-            Phase::Starting | Phase::Syncing { .. } | Phase::Granted { .. } | Phase::Left => Mandate::Passive,
+            Phase::Starting | Phase::Doubting => Mandate::Doubting,
+            Phase::Syncing { .. } | Phase::Granted { .. } | Phase::Left => Mandate::Passive,
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ringhold_config::Cluster as Settings;
-use ringhold_ring::{Digest, Key, Lookup, Mandate, MemberAddress, MemberState, Role, View};
+use ringhold_ring::{Digest, Key, Lookup, Mandate, MemberAddress, Role, View};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -59,10 +59,8 @@ struct Ids {
 enum Plan {
     /// It is executed here.
     Here(Authority),
-    /// This node does not know yet whether it may.
+    /// This node does not know yet who is there.
     Wait,
-    /// This node has just begun, and reaches nobody.
-    Nobody,
     /// To this member; if this node should execute it and must not, to act in its place.
     Pass { to: MemberAddress, role: Role, is_down: bool },
 }
@@ -215,7 +213,6 @@ impl Objects {
                 Plan::Wait => {
                     let _ = tokio::time::timeout_at(journey.deadline, parts.membership.resolved()).await;
                 }
-                Plan::Nobody => break,
                 Plan::Here(authority) => match self.carry_out(&journey, authority).await {
                     Execution::Done(result) => {
                         let result = Executed::Done(journey.honest(result));
@@ -275,15 +272,18 @@ impl Objects {
             }
             _ => (None, Authority::Owner),
         };
+        let mandate = self.0.membership.mandate();
+        if mandate == Mandate::Doubting {
+            return Plan::Wait;
+        }
         let Lookup { member, role } = view.lookup_without(*digest, absent);
         if member != view.me() {
             return Plan::Pass { to: address(member), role, is_down: false };
         }
-        match self.0.membership.mandate() {
+        match mandate {
             Mandate::Acting => Plan::Here(authority),
             Mandate::Doubting => Plan::Wait,
             Mandate::Passive => match view.substitute(*digest, absent) {
-                None if self.0.membership.own_state() == MemberState::Starting => Plan::Nobody,
                 Some(Lookup { member, role }) if !self.0.owner.stands_alone(*digest, absent, view) => {
                     Plan::Pass { to: address(member), role, is_down: true }
                 }
@@ -325,15 +325,19 @@ impl Objects {
             (false, None) => Passed::Forward,
         });
         let (began, stops) = (Instant::now(), parts.membership.stops());
-        let sent = parts.network.execute(to, journey.key, journey.operation, passage, timeout).await;
+        let sending = parts.network.execute(to, journey.key, journey.operation, passage, timeout);
+        let sent = match timeout < peer_timeout {
+            true => sending.await,
+            false => parts.membership.watch(to, sending).await,
+        };
         parts.counts.forward(&sent, began.elapsed());
         let failure = match sent {
             Ok(executed) => return Some(executed),
             Err(failure) => failure,
         };
         debug!(key = %journey.key, member = %to, %failure, "forward failed");
-        // Who had only what others had left of the time, and used it up, may just be slower than that.
-        if timeout >= peer_timeout / 2 || began.elapsed() < timeout {
+        // Who used up its time may just be slow. With all of `cluster.peer_timeout`, it has been asked whether it lives.
+        if began.elapsed() < timeout {
             parts.membership.damage(to, &failure.to_string(), stops);
         }
         journey.passage.after_failure = true;

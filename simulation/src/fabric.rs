@@ -199,6 +199,18 @@ impl Fabric {
         self.0.lock().step_ms.0
     }
 
+    /// Whether the log keeps the text of what happens.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.0.lock().log.is_kept()
+    }
+
+    /// The member on this machine logs a line.
+    pub fn overhear(&self, machine: usize, line: &str) {
+        let inner = self.0.lock();
+        inner.log.remark(inner.step_ms.0, &format!("{machine} says: {line}"));
+    }
+
     /// The address of the member with this index.
     #[must_use]
     pub fn address(&self, member: usize) -> Option<MemberAddress> {

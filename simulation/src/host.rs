@@ -14,9 +14,11 @@ use ringhold_server::object::Record;
 use ringhold_server::peer::network::Handler;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
+use tracing::Dispatch;
 
 use crate::fabric::{Arrival, Fabric, Notice, Payload, Reply};
 use crate::node::{Node, Setup};
+use crate::voices;
 use crate::wire::{Pace, Wire};
 
 /// What no simulated clock is before: some day of 2026.
@@ -40,6 +42,7 @@ pub struct Host<N> {
     lives: u64,
     is_paused: bool,
     life: Option<Life<N>>,
+    listener: Option<Dispatch>,
 }
 
 #[derive(Debug)]
@@ -54,7 +57,8 @@ impl<N: Node> Host<N> {
     /// A machine on which no process runs.
     #[must_use]
     pub fn new(index: usize, skew: Skew, fabric: Arc<Fabric>) -> Self {
-        Self { index, skew, fabric, lives: 0, is_paused: false, life: None }
+        let listener = voices::listener(index, &fabric);
+        Self { index, skew, fabric, lives: 0, is_paused: false, life: None, listener }
     }
 
     /// Whether a process runs here, paused or not.
@@ -124,7 +128,11 @@ impl<N: Node> Host<N> {
     pub fn step(&self, end_ms: u64) {
         let Some(life) = self.life.as_ref().filter(|_| !self.is_paused) else { return };
         let arrivals = self.fabric.arrivals(self.index, end_ms);
-        life.runtime.block_on(life.run(self.index, &self.fabric, arrivals, end_ms));
+        let run = || life.runtime.block_on(life.run(self.index, &self.fabric, arrivals, end_ms));
+        match &self.listener {
+            Some(listener) => tracing::dispatcher::with_default(listener, run),
+            None => run(),
+        }
     }
 
     /// Whether a process runs here that clients may ask.

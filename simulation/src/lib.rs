@@ -26,5 +26,6 @@ pub mod scale;
 pub mod scenario;
 pub mod seeds;
 pub mod toy;
+pub mod voices;
 pub mod wire;
 pub mod world;

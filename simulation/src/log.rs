@@ -78,13 +78,18 @@ impl Log {
         if key.is_some_and(|key| key.as_str() != kept) {
             return;
         }
-        let mut line = String::new();
-        // Writing to a String cannot fail.
-        let _ = write!(line, "{:>9.3} s  {text}", at_ms as f64 / 1000.0);
-        if inner.lines.len() == MAX_LINES {
-            inner.lines.pop_front();
-        }
-        inner.lines.push_back(line);
+        inner.keep(at_ms, &text);
+    }
+
+    /// Whether the text of anything is kept.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.0.lock().kept.is_some()
+    }
+
+    /// A line that is no part of what happened, but explains it.
+    pub fn remark(&self, at_ms: u64, text: &str) {
+        self.0.lock().keep(at_ms, text);
     }
 
     /// The sum of all that happened so far.
@@ -97,5 +102,17 @@ impl Log {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.0.lock().lines.iter().cloned().collect()
+    }
+}
+
+impl Inner {
+    fn keep(&mut self, at_ms: u64, text: &str) {
+        let mut line = String::new();
+        // Writing to a String cannot fail.
+        let _ = write!(line, "{:>9.3} s  {text}", at_ms as f64 / 1000.0);
+        if self.lines.len() == MAX_LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
     }
 }

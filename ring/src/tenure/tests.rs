@@ -52,7 +52,7 @@ fn acting() -> Tenure {
 #[test]
 fn a_member_that_reaches_nobody_acts_as_soon_as_it_knows_that() {
     let mut tenure = started();
-    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Starting, Mandate::Passive));
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Starting, Mandate::Doubting));
     tenure.introduced(at(0));
     assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Ready, Mandate::Acting));
 }

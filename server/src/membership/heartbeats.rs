@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
 use ringhold_ring::{Heartbeat, Mandate, MemberAddress, MemberState, Probe, Timestamp};
 use tracing::debug;
@@ -46,9 +47,29 @@ impl Membership {
         Some(known.tell(index))
     }
 
+    /// Waits for the answer of `member` to a request that has all of `cluster.peer_timeout`. When half of that is over,
+    /// `member` is asked whether it lives, and is damaged if it does not say so before the other half ends. Who lives is not
+    /// blamed for being slow: it may wait for somebody who is damaged itself.
+    pub async fn watch<T>(&self, member: &MemberAddress, answer: impl Future<Output = T>) -> T {
+        let half = self.settings.peer_timeout / 2;
+        let mut answer = std::pin::pin!(answer);
+        if let Ok(answer) = tokio::time::timeout(half, &mut answer).await {
+            return answer;
+        }
+        let verified = std::pin::pin!(self.verify_within(member, half - half / 8));
+        match futures_util::future::select(answer, verified).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right((_, answer)) => answer.await,
+        }
+    }
+
     /// Whether `member` lives, by a quick question; if it does not, it is damaged.
     pub async fn verify(&self, member: &MemberAddress) -> bool {
         let timeout = (self.settings.peer_timeout / QUICK).max(Duration::from_millis(10));
+        self.verify_within(member, timeout).await
+    }
+
+    async fn verify_within(&self, member: &MemberAddress, timeout: Duration) -> bool {
         match self.exchange(member, timeout).await {
             Ok(()) => true,
             Err(Unanswered { why, doubts }) => {

@@ -354,9 +354,10 @@ impl Membership {
         now.since(ticked_at) > self.stall() || self.known.lock().tenure.mandate() == Mandate::Doubting
     }
 
-    /// Others may take this node's place after it was silent for half of `cluster.peer_timeout`; it notices half of that.
+    /// Others may take this node's place after it was silent for a quarter of `cluster.peer_timeout`; it notices half of
+    /// that.
     fn stall(&self) -> Duration {
-        (self.settings.peer_timeout / 4).max(Duration::from_millis(20))
+        (self.settings.peer_timeout / 8).max(Duration::from_millis(20))
     }
 
     /// Finds this node running, or that it was not.
