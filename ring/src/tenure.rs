@@ -75,12 +75,13 @@ struct Peer {
     said: Option<Said>,
     /// Whether that was after this member last began to doubt.
     fresh: bool,
-    /// How often it had found this member damaged when this member began to act.
+    /// How often it had found this member damaged when this member began to act; who starts anew counts anew.
     damages: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Said {
+    incarnation: Incarnation,
     state: MemberState,
     knows: Option<Incarnation>,
     sees: Standing,
@@ -167,9 +168,12 @@ impl Tenure {
 
     /// Another member has said this, asked or unasked.
     pub fn heard(&mut self, from: MemberIndex, beat: &Heartbeat, now: Timestamp) {
-        let Heartbeat { state, knows, sees, damages, handed, .. } = *beat;
+        let Heartbeat { incarnation, state, knows, sees, damages, handed, .. } = *beat;
         let peer = &mut self.peers[from.as_usize()];
-        let said = Some(Said { state, knows, sees, damages, handed });
+        if peer.said.is_none_or(|said| said.incarnation != incarnation) {
+            peer.damages = 0;
+        }
+        let said = Some(Said { incarnation, state, knows, sees, damages, handed });
         *peer = Peer { reachable: true, said, ..*peer };
         self.settle(now);
     }

@@ -125,6 +125,22 @@ fn a_member_that_was_stopped_and_taken_out_begins_anew() {
 }
 
 #[test]
+fn a_member_that_starts_anew_counts_anew_how_often_it_took_this_one_out() {
+    let mut tenure = started();
+    tenure.introduced(at(0));
+    for peer in [1, 2] {
+        hear(&mut tenure, peer, Standing::Online, 1, true);
+    }
+    assert_eq!(tenure.mandate(), Mandate::Acting);
+    let online = beat(&tenure, Standing::Online, 0, true);
+    tenure.heard(member(1), &Heartbeat { incarnation: Incarnation::new(100), ..online }, at(0));
+    tenure.stalled(at(0));
+    let offline = beat(&tenure, Standing::Offline, 1, true);
+    tenure.heard(member(1), &Heartbeat { incarnation: Incarnation::new(100), ..offline }, at(0));
+    assert_eq!((tenure.state(), tenure.incarnation()), (MemberState::Syncing, FIRST.next()));
+}
+
+#[test]
 fn a_member_that_was_stopped_does_not_wait_for_those_it_no_longer_reaches() {
     let mut tenure = acting();
     tenure.stalled(at(0));
