@@ -31,6 +31,7 @@ use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::peer::network::Network;
+use crate::telemetry::Gate;
 use crate::telemetry::metrics::Counter;
 use changes::Changes;
 use known::Known;
@@ -38,6 +39,9 @@ use known::Known;
 pub use changes::Waiter;
 pub use known::MemberKnown;
 pub use rings::ReloadError;
+
+/// Nodes that are short of time are stopped many times a second.
+static STOPPED: Gate = Gate::new();
 
 /// How many of its ticks fit into the shortest stop that a node must notice.
 const TICKS_A_STALL: u32 = 5;
@@ -368,10 +372,13 @@ impl Membership {
         let was_stopped = silence > self.stall();
         self.change(now, |known| {
             if was_stopped && known.members.len() > 1 {
-                warn!(
-                    ?silence,
-                    "this node did not run for a while: asking the others whether they took its place"
-                );
+                if let Some(more) = STOPPED.pass(now) {
+                    warn!(
+                        ?silence,
+                        more,
+                        "this node did not run for a while: asking the others whether they took its place"
+                    );
+                }
                 known.stalled(now);
             }
             known.tenure.tick(now);
