@@ -1,0 +1,44 @@
+//! Seeds that once broke a promise of docs/consistency.md, each for a cause of its own; they keep it now.
+//!
+//! What runs under a seed changes with every change of the node, so these are examples, and no proof that the causes stay
+//! mended: `cargo xtask simulate` looks for all of them.
+
+use ringhold_simulation::real::Real;
+use ringhold_simulation::scenario::Weather;
+use ringhold_simulation::seeds::Verdict;
+
+#[track_caller]
+fn assert_keeps_its_promises(seed: u64, weather: Weather) {
+    let verdict = Verdict::of::<Real>(seed, &[weather]);
+    assert!(verdict.violations.is_empty(), "{}", verdict.explain::<Real>(&[weather]));
+}
+
+#[test]
+fn who_must_not_act_for_itself_acts_for_nobody_else() {
+    assert_keeps_its_promises(11, Weather::Pauses);
+}
+
+#[test]
+fn a_copy_that_somebody_keeps_is_not_denied() {
+    assert_keeps_its_promises(16, Weather::Guarded);
+}
+
+#[test]
+fn a_node_that_has_just_started_sends_nothing_to_whom_it_does_not_know() {
+    assert_keeps_its_promises(71, Weather::Crashes);
+}
+
+#[test]
+fn a_slow_member_is_not_taken_out() {
+    assert_keeps_its_promises(69, Weather::Crashes);
+}
+
+#[test]
+fn who_was_taken_out_by_members_that_had_restarted_notices() {
+    assert_keeps_its_promises(290, Weather::Crashes);
+}
+
+#[test]
+fn a_named_write_that_is_sent_again_runs_once() {
+    assert_keeps_its_promises(115, Weather::Crashes);
+}
