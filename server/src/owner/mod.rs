@@ -166,7 +166,7 @@ impl Owner {
         let digest = LazyLock::new(|| key.digest());
         let digest = || *digest;
         if let Operation::Get { conditions } = &operation {
-            return match self.may(&digest, authority, &self.membership.view()) {
+            return match self.may(digest, authority, &self.membership.view()) {
                 true => Execution::Done(self.get(key, conditions)),
                 false => Execution::Elsewhere { to: None, may_have_run: false },
             };
@@ -176,7 +176,7 @@ impl Owner {
         let mut may_have_run = false;
         for _ in 0..ATTEMPTS {
             let view = Arc::clone(&self.membership.view());
-            if !self.may(&digest, authority, &view) {
+            if !self.may(digest, authority, &view) {
                 return Execution::Elsewhere { to: None, may_have_run };
             }
             if id.is_some_and(|id| self.repeats.seen(digest(), id).is_some()) {
@@ -201,7 +201,7 @@ impl Owner {
                     return Execution::Done(Err(Refusal::TooFewCopies { held, wanted }));
                 }
                 Placed::Held(_) => {
-                    if let Some(done) = self.settle(key, &digest, id, &change) {
+                    if let Some(done) = self.settle(key, digest, id, &change) {
                         return Execution::Done(done);
                     }
                 }
