@@ -122,8 +122,6 @@ impl From<BodyError> for Problem {
 enum Source {
     /// There is none, or it has been read, or it is lost.
     Nowhere,
-    /// It has arrived.
-    Here(Bytes),
     /// It may still be on its way.
     Incoming(Incoming),
 }
@@ -162,20 +160,6 @@ impl Upload {
         Self { source, share, signed, pause, is_http1, waits_for_continue, is_lost, is_forged }
     }
 
-    /// A client's body that has arrived, in memory of its own.
-    pub(super) fn here(bytes: Bytes, share: Option<Share>) -> Self {
-        Self {
-            source: Source::Here(bytes),
-            share,
-            signed: None,
-            pause: Duration::ZERO,
-            is_http1: true,
-            waits_for_continue: false,
-            is_lost: false,
-            is_forged: false,
-        }
-    }
-
     /// Whether the answer must say that the connection ends with it: the body broke off, or was refused before
     /// the client was told to send it, so nobody can tell where the next request would begin.
     pub(super) const fn ends_connection(&self) -> bool {
@@ -190,10 +174,10 @@ impl Upload {
 
     /// The whole body. What a refusal leaves unread is dropped with `self`.
     pub(super) async fn receive(&mut self, allowance: Allowance<'_>) -> Result<Received, BodyError> {
-        let received = match self.receive_here(allowance) {
-            Some(received) => received,
+        let received = match self.source {
+            Source::Nowhere => Ok(Received { bytes: Bytes::new(), _share: self.share.take() }),
             // Boxed, so that whoever waits for less stays small.
-            None => Box::pin(self.receive_unchecked(allowance)).await,
+            Source::Incoming(_) => Box::pin(self.receive_unchecked(allowance)).await,
         };
         if let Some(limit) = received.as_ref().err().and_then(|error| error.limit()) {
             allowance.budget.traffic.limits.of(limit).raise();
@@ -203,19 +187,6 @@ impl Upload {
             self.is_forged = signed.accept_body(BodyDigest::of(&received.bytes)).is_err();
         }
         if self.is_forged { Err(BodyError::Forged) } else { Ok(received) }
-    }
-
-    /// What need not be waited for.
-    fn receive_here(&mut self, allowance: Allowance<'_>) -> Option<Result<Received, BodyError>> {
-        let bytes = match &mut self.source {
-            Source::Nowhere => Bytes::new(),
-            Source::Here(bytes) => std::mem::take(bytes),
-            Source::Incoming(_) => return None,
-        };
-        let limit = allowance.max_bytes;
-        let is_sound = bytes.len() <= limit;
-        let received = Received { bytes, _share: self.share.take() };
-        Some(if is_sound { Ok(received) } else { Err(BodyError::TooLarge { limit }) })
     }
 
     async fn receive_unchecked(&mut self, allowance: Allowance<'_>) -> Result<Received, BodyError> {

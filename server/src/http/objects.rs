@@ -11,11 +11,11 @@ use ringhold_ring::Key;
 
 use super::App;
 use super::answer::{self, Body, Head};
-use super::body::{Allowance, Received, Upload};
+use super::body::{Allowance, Upload};
 use super::headers::Fields;
 use super::problem::{Code, Problem};
 use super::range::{self, Selected};
-use crate::object::{Answer, ContentType, Object, Operation, Outcome};
+use crate::object::{Answer, ContentType, Delivery, Object, Operation, Outcome};
 use crate::patch::PatchKind;
 
 const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, DELETE, PATCH, OPTIONS");
@@ -52,6 +52,34 @@ pub(super) fn read_here(app: &App, asked: &Asked<'_>) -> Option<Answer> {
 
 /// Does what is asked.
 pub(super) async fn carry_out(app: &App, asked: &Asked<'_>, upload: &mut Upload) -> Result<Answer, Problem> {
+    let Sound { key, mut operation, delivery } = sound(asked)?;
+    let mut received = None;
+    if let Some(body) = body_of(&mut operation) {
+        let upload = received.insert(upload.receive(app.allowance()).await?);
+        *body = std::mem::take(&mut upload.bytes);
+    }
+    let answer = app.objects.execute(&key, operation, delivery).await;
+    drop(received);
+    Ok(answer)
+}
+
+/// Does what is asked, with a body that has arrived and is no longer than it may be.
+pub(super) async fn carry_out_with(app: &App, asked: &Asked<'_>, arrived: Bytes) -> Result<Answer, Problem> {
+    let Sound { key, mut operation, delivery } = sound(asked)?;
+    if let Some(body) = body_of(&mut operation) {
+        *body = arrived;
+    }
+    Ok(app.objects.execute(&key, operation, delivery).await)
+}
+
+/// A request in which nothing is wrong up to its body, which is still missing.
+struct Sound<'a> {
+    key: Key<'a>,
+    operation: Operation,
+    delivery: Delivery,
+}
+
+fn sound<'a>(asked: &Asked<'a>) -> Result<Sound<'a>, Problem> {
     let Asked { method, raw_key, fields } = *asked;
     let verb = Verb::of(method)?;
     let key = Key::from_path(raw_key)?;
@@ -59,15 +87,22 @@ pub(super) async fn carry_out(app: &App, asked: &Asked<'_>, upload: &mut Upload)
         Verb::Get => fields.read_delivery()?,
         Verb::Put | Verb::Delete | Verb::Patch => fields.write_delivery()?,
     };
-    let (operation, received) = match verb {
-        Verb::Get => (Operation::Get { conditions: fields.read_conditions()? }, None),
-        Verb::Delete => (Operation::Delete { conditions: fields.write_conditions()? }, None),
-        Verb::Put => put(app, fields, upload).await.map(|(put, body)| (put, Some(body)))?,
-        Verb::Patch => patch(app, fields, upload).await.map(|(patch, body)| (patch, Some(body)))?,
+    let operation = match verb {
+        Verb::Get => Operation::Get { conditions: fields.read_conditions()? },
+        Verb::Delete => Operation::Delete { conditions: fields.write_conditions()? },
+        Verb::Put => put(fields)?,
+        Verb::Patch => patch(fields)?,
     };
-    let answer = app.objects.execute(&key, operation, delivery).await;
-    drop(received);
-    Ok(answer)
+    Ok(Sound { key, operation, delivery })
+}
+
+/// Where the body of a request goes that has one.
+const fn body_of(operation: &mut Operation) -> Option<&mut Bytes> {
+    match operation {
+        Operation::Put { value, .. } => Some(value),
+        Operation::Patch { document, .. } => Some(document),
+        Operation::Get { .. } | Operation::Delete { .. } => None,
+    }
 }
 
 /// The methods that reach an object; `HEAD` is a `GET` whose value stays here.
@@ -91,28 +126,20 @@ impl Verb {
     }
 }
 
-async fn put(app: &App, fields: &Fields<'_>, upload: &mut Upload) -> Result<(Operation, Received), Problem> {
+fn put(fields: &Fields<'_>) -> Result<Operation, Problem> {
     let ttl = fields.ttl()?;
     let conditions = fields.write_conditions()?;
     let content_type = fields.content_type()?.unwrap_or_default();
     fields.check_body_is_plain()?;
-    let mut received = upload.receive(app.allowance()).await?;
-    let value = std::mem::take(&mut received.bytes);
-    Ok((Operation::Put { value, content_type, ttl, conditions }, received))
+    Ok(Operation::Put { value: Bytes::new(), content_type, ttl, conditions })
 }
 
-async fn patch(
-    app: &App,
-    fields: &Fields<'_>,
-    upload: &mut Upload,
-) -> Result<(Operation, Received), Problem> {
+fn patch(fields: &Fields<'_>) -> Result<Operation, Problem> {
     let ttl = fields.ttl()?;
     let conditions = fields.write_conditions()?;
     let (kind, content_type) = patch_kind(fields.content_type()?)?;
     fields.check_body_is_plain()?;
-    let mut received = upload.receive(app.allowance()).await?;
-    let document = std::mem::take(&mut received.bytes);
-    Ok((Operation::Patch { kind, document, content_type, ttl, conditions }, received))
+    Ok(Operation::Patch { kind, document: Bytes::new(), content_type, ttl, conditions })
 }
 
 fn patch_kind(content_type: Option<ContentType>) -> Result<(PatchKind, ContentType), Problem> {

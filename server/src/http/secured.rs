@@ -21,6 +21,10 @@ use crate::security::tls::{Tls, explain};
 /// The first byte of a TLS connection: a handshake record (RFC 8446 section 5.1).
 const HANDSHAKE: u8 = 22;
 
+/// What TLS encrypts before it sends: with less than a whole answer, the rest of it would be a write of its own. So a
+/// value of 64 KiB goes out with its head at once, and larger ones in fewer pieces.
+const ENCRYPTED_BYTES: usize = 80 << 10;
+
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     Content-Type: text/plain\r\n\
     Content-Length: 45\r\n\
@@ -85,7 +89,8 @@ async fn handshake(
     }
     let current = tls.current();
     let accepting = TlsAcceptor::from(current.server.clone()).accept(stream).into_fallible();
-    let stream = accepting.await.map_err(|(error, stream)| refused(stream, &reason(&error)))?;
+    let mut stream = accepting.await.map_err(|(error, stream)| refused(stream, &reason(&error)))?;
+    stream.get_mut().1.set_buffer_limit(Some(ENCRYPTED_BYTES));
     match origin.secured(stream.get_ref().1, &current, &guard.policy().members) {
         Ok(origin) => Ok((stream, origin)),
         Err(error) => Err(refused(stream.into_inner().0, &reason(&error))),

@@ -52,7 +52,7 @@ impl Owner {
         match self.store.apply(&key, record, room) {
             Ok(Applied::Stale(newer)) if newer > version => Copied::Newer(newer),
             Ok(_) => {
-                self.note_stray(digest);
+                self.note_stray(|| digest);
                 self.repeats.merge(digest, &ids, now);
                 Copied::Kept
             }

@@ -16,7 +16,7 @@ mod keep;
 mod order;
 pub mod repeats;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -162,7 +162,9 @@ impl Owner {
         id: Option<OperationId>,
         authority: &Authority,
     ) -> Execution {
-        let digest = key.digest();
+        // A node that is alone asks for none, and it takes longer than storing a small object.
+        let digest = LazyLock::new(|| key.digest());
+        let digest = || *digest;
         if let Operation::Get { conditions } = &operation {
             return match self.may(digest, authority, &self.membership.view()) {
                 true => Execution::Done(self.get(key, conditions)),
@@ -177,7 +179,7 @@ impl Owner {
             if !self.may(digest, authority, &view) {
                 return Execution::Elsewhere { to: None, may_have_run };
             }
-            if id.is_some_and(|id| self.repeats.seen(digest, id).is_some()) {
+            if id.is_some_and(|id| self.repeats.seen(digest(), id).is_some()) {
                 return Execution::Done(self.repeated(key, &operation));
             }
             let change = match self.change(key, &operation, view.ring().len()) {
@@ -187,8 +189,9 @@ impl Owner {
             };
             let placement = match authority {
                 Authority::Local => Placement::HERE,
+                _ if view.is_alone() => Placement::HERE,
                 Authority::Owner | Authority::InsteadOf(..) => {
-                    self.copies.place(key, digest, &change, || self.ids(digest, id, &change), &view).await
+                    self.copies.place(key, digest(), &change, || self.ids(digest(), id, &change), &view).await
                 }
             };
             may_have_run |= placement.may_be_kept;
@@ -219,13 +222,14 @@ impl Owner {
     }
 
     /// Whether `authority` holds now.
-    fn may(&self, digest: Digest, authority: &Authority, view: &View) -> bool {
+    fn may(&self, digest: impl Fn() -> Digest, authority: &Authority, view: &View) -> bool {
         match authority {
             Authority::Local => true,
-            Authority::Owner => self.is_owner(digest, None, view),
+            Authority::Owner if view.is_alone() => self.membership.mandate() != Mandate::Doubting,
+            Authority::Owner => self.is_owner(digest(), None, view),
             Authority::InsteadOf(owner, term) => {
                 self.membership.observe_term(owner, *term).is_ok()
-                    && self.is_owner(digest, view.ring().index_of(owner), view)
+                    && self.is_owner(digest(), view.ring().index_of(owner), view)
             }
         }
     }
@@ -257,7 +261,7 @@ impl Owner {
     fn settle(
         &self,
         key: &Key<'_>,
-        digest: Digest,
+        digest: impl Fn() -> Digest,
         id: Option<OperationId>,
         change: &Change,
     ) -> Option<Result<Outcome, Refusal>> {
@@ -276,17 +280,17 @@ impl Owner {
         if let Applied::Stale(_) = applied {
             return None;
         }
-        self.note_stray(digest);
+        self.note_stray(&digest);
         if let Some(id) = id {
-            self.repeats.note(digest, id, change.record.version(), self.clock.now());
+            self.repeats.note(digest(), id, change.record.version(), self.clock.now());
         }
         Some(Ok(change.outcome(applied)))
     }
 
     /// A record under `digest` was stored here; perhaps it belongs elsewhere.
-    fn note_stray(&self, digest: Digest) {
+    fn note_stray(&self, digest: impl Fn() -> Digest) {
         let view = self.membership.view();
-        if !view.is_alone() && !view.is_home(digest, view.me()) {
+        if !view.is_alone() && !view.is_home(digest(), view.me()) {
             self.membership.note_stray();
         }
     }

@@ -17,7 +17,16 @@ pub(super) struct Ledger {
     evicted: AtomicU64,
     expired: AtomicU64,
     refused: AtomicU64,
+    /// The most bytes held since [`Ledger::has_shrunk`] last said so, as far as anybody looked.
+    peak: AtomicU64,
 }
+
+/// A store has shrunk when it holds less by this part of what it held,
+const SHRUNK_PART: u64 = 32;
+/// but not by less than is worth the search for what could be given back,
+const LEAST_SHRUNK_BYTES: u64 = 4 << 20;
+/// and by no more than others have the time for that giving it back at once would take.
+const MOST_SHRUNK_BYTES: u64 = 64 << 20;
 
 /// Why an entry went, as far as anybody counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +46,7 @@ impl Ledger {
             evicted: AtomicU64::new(0),
             expired: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
         }
     }
 
@@ -88,6 +98,15 @@ impl Ledger {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether clearly less is held than at some time since this last said so.
+    pub(super) fn has_shrunk(&self) -> bool {
+        let (held, peak) = (self.bytes.load(Ordering::Relaxed), self.peak.load(Ordering::Relaxed));
+        let shrunk = (peak / SHRUNK_PART).clamp(LEAST_SHRUNK_BYTES, MOST_SHRUNK_BYTES);
+        let has_shrunk = peak.saturating_sub(held) >= shrunk;
+        self.peak.store(if has_shrunk { held } else { held.max(peak) }, Ordering::Relaxed);
+        has_shrunk
+    }
+
     pub(super) fn usage(&self) -> Usage {
         Usage {
             objects: self.objects.load(Ordering::Relaxed),
@@ -98,5 +117,26 @@ impl Ledger {
             expired: self.expired.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_has_shrunk_once_for_each_part_below_the_most_that_it_held() {
+        let ledger = Ledger::new(u64::MAX);
+        let mut held = 0;
+        let mut hold = |mebibytes: u64| {
+            ledger.release(held);
+            held = mebibytes << 20;
+            ledger.reserve(held).unwrap();
+            ledger.has_shrunk()
+        };
+        assert_eq!([80, 160, 156].map(&mut hold), [false; 3]);
+        assert_eq!([155, 155, 151, 150].map(&mut hold), [true, false, false, true]);
+        assert_eq!([4, 0, 3, 0].map(&mut hold), [true, true, false, false]);
+        assert_eq!([1 << 20, (1 << 20) - 63, (1 << 20) - 64].map(&mut hold), [false, false, true]);
     }
 }

@@ -8,8 +8,10 @@
 //! - `shard`: the entries of one lock, and all that changes together;
 //! - `cells`: where their bytes are, in pages of equal cells; `parts`: the bytes, and what they count for;
 //! - `wheel`: what expires when; `eviction`, `ghosts`: what goes when room is needed;
-//! - `ledger`: what all shards hold together, never more than `store.max_bytes`.
+//! - `ledger`: what all shards hold together, never more than `store.max_bytes`;
+//! - `allocator`: giving back to the system what many objects leave behind.
 
+mod allocator;
 mod cells;
 mod entry;
 mod eviction;
@@ -242,6 +244,9 @@ impl Store {
             let now = self.clock.now();
             in_turns(shard, |shard| shard.expire(now, keep));
             in_turns(shard, Shard::tidy);
+            if self.ledger.has_shrunk() {
+                allocator::give_back();
+            }
         }
     }
 

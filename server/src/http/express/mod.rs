@@ -5,11 +5,12 @@
 //! says what is plain, and operations and answers are those of `objects`.
 //!
 //! Invariants: whenever the connection's task waits, nothing is held back; at most [`RECEIVED_BYTES`] of requests and
-//! [`GATHERED_BYTES`] of answers are kept, and beside them one value on its way out and one, with its share of the
+//! [`GATHERED_BYTES`] of answers are kept, none of either by a connection that waits for its next request, and beside them one value on its way out and one, with its share of the
 //! memory for bodies, on its way in.
 
 mod reply;
 mod request;
+mod spare;
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -26,13 +27,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
-use super::body::Upload;
 use super::objects;
 use super::service::Exchange;
 use super::watched::Watched;
 use crate::store::COPIED_BYTES;
 use reply::Replies;
 use request::{Limits, Recognised, recognise};
+use spare::Buffers;
 
 /// What may lie here unanswered: one request with a small body, or some tens of pipelined ones.
 const RECEIVED_BYTES: usize = 8 << 10;
@@ -150,8 +151,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
             let result = match objects::read_here(app, &asked) {
                 Some(answer) => Ok(answer),
                 None => {
-                    let mut upload = Upload::here(Bytes::copy_from_slice(body), None);
-                    let mut operation = pin!(objects::carry_out(app, &asked, &mut upload));
+                    let body = Bytes::copy_from_slice(body);
+                    let mut operation = pin!(objects::carry_out_with(app, &asked, body));
                     match futures_util::poll!(operation.as_mut()) {
                         Poll::Ready(result) => result,
                         Poll::Pending => {
@@ -214,8 +215,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         let head = self.received.get(..head_bytes).unwrap_or_default();
         let Recognised::Plain(plain) = recognise(head, self.limits) else { return Ok(Received::Nothing) };
         let (app, asked) = (&*exchange.app, plain.asked());
-        let mut upload = Upload::here(body.into(), Some(share));
-        let result = objects::carry_out(app, &asked, &mut upload).await;
+        let result = objects::carry_out_with(app, &asked, body.into()).await;
+        drop(share);
         let value = self.replies.add(app, &asked, result)?;
         send(&mut self.stream, &mut self.replies, &value).await?;
         self.received.drain(..head_bytes);
@@ -234,16 +235,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
     }
 
     async fn receive(&mut self, is_leaving: &AtomicBool) -> io::Result<Received> {
-        self.received.reserve(RECEIVED_BYTES - self.received.len());
-        poll_fn(|cx| match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.received) {
-            Poll::Pending if is_leaving.load(Relaxed) => Poll::Ready(Ok(Received::Nothing)),
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(read) => Poll::Ready(read.map(|read| match read {
-                0 => Received::End,
-                _ => Received::Some,
-            })),
+        poll_fn(|cx| {
+            if self.received.capacity() == 0 {
+                self.wake_up();
+            }
+            let polled = poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.received);
+            match polled {
+                Poll::Pending if is_leaving.load(Relaxed) => Poll::Ready(Ok(Received::Nothing)),
+                Poll::Pending => {
+                    if self.received.is_empty() {
+                        self.rest();
+                    }
+                    Poll::Pending
+                }
+                Poll::Ready(read) => Poll::Ready(read.map(|read| match read {
+                    0 => Received::End,
+                    _ => Received::Some,
+                })),
+            }
         })
         .await
+    }
+}
+
+impl<S> Express<S> {
+    fn wake_up(&mut self) {
+        let Buffers { requests, answers } = spare::take();
+        self.received = requests;
+        self.received.reserve(RECEIVED_BYTES);
+        self.replies.use_memory(answers);
+    }
+
+    /// Nothing is unanswered and nothing unsent: other connections may have the memory.
+    fn rest(&mut self) {
+        let requests = std::mem::take(&mut self.received);
+        spare::give_back(Buffers { requests, answers: self.replies.take_memory() });
     }
 }
 

@@ -12,9 +12,6 @@ use super::super::objects::{self, Asked};
 use super::super::problem::Problem;
 use crate::object::Answer;
 
-/// What is kept for the next answers: enough for some tens of small ones.
-const KEPT_BYTES: usize = 16 << 10;
-
 /// Answers that are not sent yet, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
@@ -88,8 +85,19 @@ impl Replies {
         if self.sent == self.bytes.len() {
             self.sent = 0;
             self.bytes.clear();
-            self.bytes.shrink_to(KEPT_BYTES);
         }
+    }
+
+    /// Writes the next answers into this memory, in which there is nothing.
+    pub(super) fn use_memory(&mut self, memory: Vec<u8>) {
+        debug_assert!(self.bytes.is_empty() && memory.is_empty(), "nothing is lost, and nothing sent twice");
+        self.bytes = memory;
+    }
+
+    /// Gives the memory away, once everything is sent.
+    pub(super) fn take_memory(&mut self) -> Vec<u8> {
+        debug_assert!(self.bytes.is_empty(), "nothing is lost");
+        std::mem::take(&mut self.bytes)
     }
 }
 

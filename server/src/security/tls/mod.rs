@@ -17,7 +17,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, ServerConfig, SupportedProtocolVersion};
 
 use super::certificate::Certificate;
 use super::identity::{Identity, Trust};
@@ -173,6 +173,8 @@ pub fn server_config(
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1_1.to_vec()];
+    // The client's order puts AES-256 first for most, at a third more for each byte.
+    config.ignore_client_order = true;
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
     Ok(config)
 }
@@ -253,7 +255,20 @@ impl Peer {
 }
 
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    // Of equal age, what costs least first; the sort is stable, so TLS 1.3 stays ahead of 1.2.
+    provider.cipher_suites.sort_by_key(|suite| (suite.tls13().is_none(), !is_aes_128(suite.suite())));
+    Arc::new(provider)
+}
+
+/// Whether a suite encrypts with AES-128: secure until further notice, and a quarter faster than AES-256.
+const fn is_aes_128(suite: CipherSuite) -> bool {
+    matches!(
+        suite,
+        CipherSuite::TLS13_AES_128_GCM_SHA256
+            | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+            | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+    )
 }
 
 /// The library asks the node's clock, so that tests can turn it.

@@ -95,6 +95,27 @@ fn between(client: &Tls, server: &Tls, name: &str) -> Ended {
 }
 
 #[test]
+fn a_server_takes_the_cheaper_cipher_though_the_client_would_rather_have_another() {
+    let shared = Wanted { subject: "*", ..Wanted::default() }.self_signed();
+    let node = tls(&shared, &pinned(&[&shared]));
+    for version in VERSIONS {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        assert!(provider.cipher_suites.first().is_some_and(|suite| !is_aes_128(suite.suite())));
+        let verifier = verify::servers(&pinned(&[&shared]), NameCheck::default(), &provider);
+        let time = Arc::new(WallTime(Clock::manual(now())));
+        let client = ClientConfig::builder_with_details(provider, time)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shared.certified_key())));
+        let (_, server) = connect(&Arc::new(client), &node.current().server, "10.0.0.2").accepted();
+        let suite = server.negotiated_cipher_suite().unwrap().suite();
+        assert!(is_aes_128(suite), "{suite:?}");
+    }
+}
+
+#[test]
 fn nodes_that_share_one_self_signed_certificate_trust_each_other_under_any_name() {
     for is_ca in [false, true] {
         let shared = Wanted { subject: "*", is_ca, ..Wanted::default() }.self_signed();
