@@ -15,6 +15,8 @@ mod counts;
 mod keep;
 mod order;
 pub mod repeats;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
