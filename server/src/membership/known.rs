@@ -29,6 +29,8 @@ pub(super) struct Known {
     errands: u64,
     /// What is to be aimed at when the present change is complete.
     pub(super) next: Option<Ring>,
+    /// What this node's own configuration says, whatever ring it goes by.
+    pub(super) configured: RingId,
     /// Raised whenever this node begins to doubt: an answer to an older question settles nothing.
     pub(super) doubts: u64,
     /// When it last began to.
@@ -103,6 +105,7 @@ impl Known {
         Some(Self {
             health: Health::new(members, me, settings.health_policy(), now),
             tenure: Tenure::new(members, me, incarnation, settings.sync_timeout),
+            configured: ring.id(),
             rings: Changeover::new(ring),
             me,
             members: vec![Member::default(); members],
@@ -340,6 +343,13 @@ impl Known {
             let tidied = self.rings.tidied();
             self.move_to(tidied, now);
         }
+    }
+
+    /// Whether this node goes where others go without being told so: out of the ring, as nobody has to tell it that,
+    /// and back into the one that it is configured for.
+    pub(super) fn follows_to(&self, ring: &Ring) -> bool {
+        let address = self.rings.current().address(self.me);
+        ring.index_of(address).is_none() || ring.id() == self.configured
     }
 
     /// Goes on with other rings: everything that is known of members moves to their new indices.
