@@ -35,13 +35,15 @@ impl Membership {
                 known.next = None;
                 return Ok(());
             }
-            if known.rings.target().is_none() && known.rings.other().is_some() {
+            // Back to the ring before is no third ring: those who use it are still copied to.
+            if known.rings.previous().is_some_and(|previous| previous.id() != target.id()) {
                 info!(ring = %known.rings.current().id(), target = %target.id(), members = target.len(), "new member list, for when the present change is complete");
                 known.rings.aim(target.clone())?;
                 known.next = Some(target);
                 return Ok(());
             }
             info!(ring = %known.rings.current().id(), target = %target.id(), members = target.len(), "new member list");
+            known.next = None;
             known.rings.aim(target)?
         };
         self.go_on_with(rings);
