@@ -206,11 +206,14 @@ impl Known {
     /// A member could not be reached.
     pub(super) fn lose(&mut self, member: MemberIndex, now: Timestamp) {
         let known = &mut self.members[member.as_usize()];
-        known.reachable = false;
+        let was_reachable = std::mem::replace(&mut known.reachable, false);
         known.handing = Handing::Due;
         known.told = None;
         self.rings.lost(member);
         self.tenure.lost(member, now);
+        if was_reachable {
+            self.went_away();
+        }
     }
 
     pub(super) fn stalled(&mut self, now: Timestamp) {
@@ -240,10 +243,12 @@ impl Known {
 
     /// Members that can be reached and were not handed what they should keep.
     pub(super) fn to_hand(&self, now: Timestamp) -> impl Iterator<Item = MemberIndex> {
+        // Who executes requests by the target hangs on who is there.
+        let knows_who = self.rings.target().is_none() || self.health.knows_all();
         self.others().filter_map(move |(index, member)| {
             let takes = member.beat.is_some_and(|beat| beat.state != MemberState::Draining);
             let is_due = member.handing == Handing::Due && member.retry_at.is_none_or(|at| at <= now);
-            (member.reachable && takes && is_due).then_some(index)
+            (knows_who && member.reachable && takes && is_due).then_some(index)
         })
     }
 
@@ -280,6 +285,14 @@ impl Known {
     pub(super) fn hand_again(&mut self) {
         self.members.iter_mut().for_each(|member| member.handing = Handing::Due);
         self.note_strays();
+    }
+
+    /// A member is asked for nothing any more: others will execute requests for its keys when the target is used, and
+    /// are to be handed what they lack.
+    pub(super) fn went_away(&mut self) {
+        if self.rings.target().is_some() {
+            self.hand_again();
+        }
     }
 
     /// With other rings other records belong elsewhere.
