@@ -390,8 +390,7 @@ impl<'a, N: Node> World<'a, N> {
         let Some(for_ms) = self.leaving[machine].filter(|_| self.hosts[machine].life() == life) else {
             return;
         };
-        let is_asked =
-            self.attempts.values().any(|(_, at)| *at == machine) || self.fabric.is_asked(machine);
+        let is_asked = self.attempts.values().any(|(_, at)| *at == machine) || self.fabric.is_asked(machine);
         if is_asked && self.now_ms < until_ms {
             self.at(self.now_ms + LAST_ANSWERS_EVERY_MS, Act::Stop { machine, life, until_ms });
             return;
