@@ -213,7 +213,7 @@ fn who_stands_in_for_an_absent_home_member_of_the_next_ring_is_given_what_it_wil
 
 /// Rings of so many members on the roster of the larger one.
 fn rings_of(members: usize, others: usize, replicas: usize) -> (Arc<Ring>, Arc<Ring>) {
-    let ring = |members| Ring::clone(&ring(members, Placement::Modulo, replicas));
+    let ring = |members| Ring::clone(&ring(members, Placement::Rendezvous, replicas));
     let (one, other) = ring(members).joined(ring(others)).unwrap();
     (Arc::new(one), Arc::new(other))
 }
