@@ -187,8 +187,8 @@ proptest! {
 
 #[test]
 fn who_stands_in_for_an_absent_home_member_of_the_next_ring_is_given_what_it_will_be_asked_for() {
-    let (current, target) = rings_of(4, 5, 1);
-    let [me, gone] = [0, 4].map(MemberIndex::new);
+    let (current, target) = rings_of(5, 4, 1);
+    let [me, gone] = [0, 3].map(MemberIndex::new);
     let mut is_found = false;
     for digest in digests(200) {
         let (owner, home) = (current.preference_list(digest).next(), target.preference_list(digest).next());
@@ -211,9 +211,9 @@ fn who_stands_in_for_an_absent_home_member_of_the_next_ring_is_given_what_it_wil
     assert!(is_found);
 }
 
-/// Rings of so many members on the roster of the larger one.
+/// Rings of so many members on one roster.
 fn rings_of(members: usize, others: usize, replicas: usize) -> (Arc<Ring>, Arc<Ring>) {
-    let ring = |members| Ring::clone(&ring(members, Placement::Rendezvous, replicas));
+    let ring = |members| Ring::clone(&ring(members, Placement::Modulo, replicas));
     let (one, other) = ring(members).joined(ring(others)).unwrap();
     (Arc::new(one), Arc::new(other))
 }
