@@ -77,6 +77,15 @@ impl Changeover {
         }
     }
 
+    /// The ring that was used before, while somebody may still use it.
+    #[must_use]
+    pub const fn previous(&self) -> Option<&Arc<Ring>> {
+        match &self.beside {
+            Beside::Previous(ring) => Some(ring),
+            Beside::Nothing | Beside::Target { .. } => None,
+        }
+    }
+
     /// Whether everything this node holds is also where the target wants it.
     #[must_use]
     pub const fn is_prepared(&self) -> bool {
@@ -182,8 +191,14 @@ impl Changeover {
                 self.beside = Beside::Previous(std::mem::replace(&mut self.current, target));
                 Some(Step::Adopted)
             }
-            Beside::Previous(_) => {
-                if !self.all(counts, uses) {
+            Beside::Previous(previous) => {
+                // Who goes elsewhere by now will never use this ring, and keeps nobody waiting.
+                let may_come = |seen: &Seen| {
+                    seen.target == Some(id) || seen.target.is_none() && seen.ring == previous.id()
+                };
+                let is_past =
+                    |seen: &Option<Seen>| seen.is_some_and(|seen| seen.ring == id || !may_come(&seen));
+                if !self.all(counts, is_past) {
                     return None;
                 }
                 self.beside = Beside::Nothing;

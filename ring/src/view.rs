@@ -199,6 +199,21 @@ impl View {
         first.is_some_and(|(rank, first)| first == member && rank >= self.ring.replicas())
     }
 
+    /// Whether `member` will execute requests for `digest`, which self keeps, once the ring beside this one is used: it
+    /// is to have what is stored there by then, home member or not.
+    #[must_use]
+    pub fn is_next(&self, digest: Digest, member: MemberIndex) -> bool {
+        let is_kept = || self.homes(digest).chain([self.lookup(digest).member]).any(|kept| kept == self.me);
+        self.next(digest) == Some(member) && is_kept()
+    }
+
+    /// Who will execute requests for `digest` once the ring beside this one is used: by then, who takes copies is
+    /// addressable.
+    fn next(&self, digest: Digest) -> Option<MemberIndex> {
+        let is_there = |member: &MemberIndex| self.is_addressable(*member) || self.is_receiving(*member);
+        self.other.as_ref()?.preference_list(digest).find(is_there)
+    }
+
     /// The home members of `digest`, whatever their health.
     pub fn homes(&self, digest: Digest) -> impl Iterator<Item = MemberIndex> {
         self.ring.preference_list(digest).take(self.ring.replicas())
@@ -251,6 +266,7 @@ impl View {
             };
             add(&mut receivers, homes.into_iter().chain(stand_ins).chain(returning));
         }
+        add(&mut receivers, self.next(digest).filter(|next| *next != self.me));
         receivers
     }
 

@@ -108,7 +108,7 @@ impl Core {
     /// # Errors
     /// [`ReloadError`]; nothing has changed then.
     pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
-        self.membership.aim(config.ring()?)
+        self.membership.reload(config.ring()?)
     }
 
     /// Hands what this node keeps to others, who act in its place when this returns; at most `patience` is waited for

@@ -278,6 +278,12 @@ impl Fabric {
         inner.calls.retain(|_, call| call.from != member);
     }
 
+    /// Whether somebody waits for an answer of `member`.
+    #[must_use]
+    pub fn is_asked(&self, member: usize) -> bool {
+        self.0.lock().calls.values().any(|call| call.to == member && call.is_connected)
+    }
+
     /// Changes how `from` reaches `to`.
     pub fn set_link(&self, from: usize, to: usize, link: Link) {
         self.0.lock().links[from][to] = link;

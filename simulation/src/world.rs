@@ -23,8 +23,10 @@ use crate::scenario::{Scenario, Weather};
 const LOOK_MS: u64 = 200;
 /// How long a leaving process may take.
 const LEAVING_MS: u64 = 60_000;
-/// How long a process that has left waits for its clients' last answers.
+/// How long a process that has left gives its last answers, to clients and to members.
 const LAST_ANSWERS_MS: u64 = 1_000;
+/// How often it looks whether it has.
+const LAST_ANSWERS_EVERY_MS: u64 = 5;
 /// How often a client that found no node tries again.
 const NO_NODE_MS: u64 = 100;
 
@@ -37,7 +39,7 @@ enum Act {
     Fault,
     Resume { machine: usize, life: u64 },
     Start { machine: usize },
-    Stop { machine: usize, life: u64 },
+    Stop { machine: usize, life: u64, until_ms: u64 },
     StillLeaving { machine: usize, life: u64 },
     Mend { ways: Vec<(usize, usize)> },
     Reload { machine: usize, members: Vec<usize> },
@@ -302,7 +304,7 @@ impl<'a, N: Node> World<'a, N> {
                     self.start(machine);
                 }
             }
-            Act::Stop { machine, life } => self.stop(machine, life),
+            Act::Stop { machine, life, until_ms } => self.stop(machine, life, until_ms),
             Act::StillLeaving { machine, life } => {
                 if self.hosts[machine].life() == life && self.leaving[machine].is_some() {
                     self.violations
@@ -322,7 +324,12 @@ impl<'a, N: Node> World<'a, N> {
                     self.reload(machine, &members);
                 }
             }
-            Act::Leave { machine, for_ms } => self.leave(machine, for_ms),
+            Act::Leave { machine, for_ms } => {
+                // Who was removed may have been taken back meanwhile.
+                if for_ms.is_some() || !self.members.contains(&machine) {
+                    self.leave(machine, for_ms);
+                }
+            }
             Act::Look => self.look(),
         }
     }
@@ -378,15 +385,19 @@ impl<'a, N: Node> World<'a, N> {
         }
     }
 
-    /// A process that has left ends when its clients have their answers.
-    fn stop(&mut self, machine: usize, life: u64) {
+    /// A process that has left ends when whoever asked it something has an answer, or after a while.
+    fn stop(&mut self, machine: usize, life: u64, until_ms: u64) {
         let Some(for_ms) = self.leaving[machine].filter(|_| self.hosts[machine].life() == life) else {
             return;
         };
-        self.crash(machine);
-        if let Some(for_ms) = for_ms {
-            self.at(self.now_ms + for_ms, Act::Start { machine });
+        let is_asked = self.attempts.values().any(|(_, at)| *at == machine) || self.fabric.is_asked(machine);
+        if is_asked && self.now_ms < until_ms {
+            self.at(self.now_ms + LAST_ANSWERS_EVERY_MS, Act::Stop { machine, life, until_ms });
+            return;
         }
+        self.crash(machine);
+        // Who was removed starts only if it was taken back while it left.
+        self.at(self.now_ms + for_ms.unwrap_or_default(), Act::Start { machine });
     }
 
     fn fault(&mut self) {
@@ -564,9 +575,7 @@ impl<'a, N: Node> World<'a, N> {
             Notice::Left => {
                 self.note(format!("{machine} has left"));
                 let life = self.hosts[machine].life();
-                let waits = self.attempts.values().any(|(_, at)| *at == machine);
-                let at_ms = at_ms + if waits { LAST_ANSWERS_MS } else { 1 };
-                self.at(at_ms, Act::Stop { machine, life });
+                self.at(at_ms + 1, Act::Stop { machine, life, until_ms: at_ms + LAST_ANSWERS_MS });
             }
             Notice::Refused(why) => {
                 let what = format!("member {machine} refuses its new members: {why}");

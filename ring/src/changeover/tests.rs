@@ -143,6 +143,17 @@ fn the_old_ring_is_kept_while_a_removed_member_goes_by_it() {
 }
 
 #[test]
+fn nobody_waits_for_a_member_that_goes_from_the_old_ring_to_a_third() {
+    let (mut changeover, old, _) = shrunk();
+    let three = index(&changeover, 3);
+    let counts = others(&changeover);
+    changeover.heard(three, &beat(&old, None, false));
+    assert_eq!(changeover.step(&counts), None, "it may be told yet");
+    changeover.heard(three, &beat(&old, Some(&ring(&[1, 3])), false));
+    assert_eq!(changeover.step(&counts), Some(Step::Completed));
+}
+
+#[test]
 fn a_removed_member_is_known_until_it_is_tidied_away_through_further_changes() {
     let (mut changeover, _, new) = shrunk();
     let three = index(&changeover, 3);

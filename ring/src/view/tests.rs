@@ -184,3 +184,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_stands_in_for_an_absent_home_member_of_the_next_ring_is_given_what_it_will_be_asked_for() {
+    let (current, target) = rings_of(5, 4, 1);
+    let [me, gone] = [0, 3].map(MemberIndex::new);
+    let mut is_found = false;
+    for digest in digests(200) {
+        let (owner, home) = (current.preference_list(digest).next(), target.preference_list(digest).next());
+        let present = |absent| {
+            let everybody = View::all_online(Arc::clone(&current), me).beside(Some(Arc::clone(&target)));
+            View { addressable: without(everybody.addressable, absent), ..everybody }
+        };
+        let (whole, broken) = (present(None), present(Some(gone)));
+        let broken = View { receiving: broken.addressable, ..broken };
+        if owner != Some(me) || home != Some(gone) {
+            continue;
+        }
+        let stands_in = target.preference_list(digest).nth(1).unwrap();
+        assert!(whole.is_next(digest, gone) && !whole.is_next(digest, stands_in));
+        assert!(broken.is_next(digest, stands_in) && !broken.is_next(digest, gone));
+        assert_eq!(whole.receivers(digest), [gone]);
+        assert_eq!(broken.receivers(digest), if stands_in == me { vec![] } else { vec![stands_in] });
+        is_found |= stands_in != me;
+    }
+    assert!(is_found);
+}
+
+/// Rings of so many members on one roster.
+fn rings_of(members: usize, others: usize, replicas: usize) -> (Arc<Ring>, Arc<Ring>) {
+    let ring = |members| Ring::clone(&ring(members, Placement::Modulo, replicas));
+    let (one, other) = ring(members).joined(ring(others)).unwrap();
+    (Arc::new(one), Arc::new(other))
+}
+
+fn without(members: MemberSet, absent: Option<MemberIndex>) -> MemberSet {
+    (0..5)
+        .map(MemberIndex::new)
+        .filter(|member| members.contains(*member) && Some(*member) != absent)
+        .collect()
+}

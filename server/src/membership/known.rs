@@ -29,6 +29,8 @@ pub(super) struct Known {
     errands: u64,
     /// What is to be aimed at when the present change is complete.
     pub(super) next: Option<Ring>,
+    /// What this node's own configuration says, whatever ring it goes by.
+    pub(super) configured: RingId,
     /// Raised whenever this node begins to doubt: an answer to an older question settles nothing.
     pub(super) doubts: u64,
     /// When it last began to.
@@ -103,6 +105,7 @@ impl Known {
         Some(Self {
             health: Health::new(members, me, settings.health_policy(), now),
             tenure: Tenure::new(members, me, incarnation, settings.sync_timeout),
+            configured: ring.id(),
             rings: Changeover::new(ring),
             me,
             members: vec![Member::default(); members],
@@ -203,11 +206,14 @@ impl Known {
     /// A member could not be reached.
     pub(super) fn lose(&mut self, member: MemberIndex, now: Timestamp) {
         let known = &mut self.members[member.as_usize()];
-        known.reachable = false;
+        let was_reachable = std::mem::replace(&mut known.reachable, false);
         known.handing = Handing::Due;
         known.told = None;
         self.rings.lost(member);
         self.tenure.lost(member, now);
+        if was_reachable {
+            self.went_away();
+        }
     }
 
     pub(super) fn stalled(&mut self, now: Timestamp) {
@@ -237,10 +243,12 @@ impl Known {
 
     /// Members that can be reached and were not handed what they should keep.
     pub(super) fn to_hand(&self, now: Timestamp) -> impl Iterator<Item = MemberIndex> {
+        // Who executes requests by the target hangs on who is there.
+        let knows_who = self.rings.target().is_none() || self.health.knows_all();
         self.others().filter_map(move |(index, member)| {
             let takes = member.beat.is_some_and(|beat| beat.state != MemberState::Draining);
             let is_due = member.handing == Handing::Due && member.retry_at.is_none_or(|at| at <= now);
-            (member.reachable && takes && is_due).then_some(index)
+            (knows_who && member.reachable && takes && is_due).then_some(index)
         })
     }
 
@@ -277,6 +285,14 @@ impl Known {
     pub(super) fn hand_again(&mut self) {
         self.members.iter_mut().for_each(|member| member.handing = Handing::Due);
         self.note_strays();
+    }
+
+    /// A member is asked for nothing any more: others will execute requests for its keys when the target is used, and
+    /// are to be handed what they lack.
+    pub(super) fn went_away(&mut self) {
+        if self.rings.target().is_some() {
+            self.hand_again();
+        }
     }
 
     /// With other rings other records belong elsewhere.
@@ -340,6 +356,13 @@ impl Known {
             let tidied = self.rings.tidied();
             self.move_to(tidied, now);
         }
+    }
+
+    /// Whether this node goes where others go without being told so: out of the ring, as nobody has to tell it that,
+    /// and back into the one that it is configured for.
+    pub(super) fn follows_to(&self, ring: &Ring) -> bool {
+        let address = self.rings.current().address(self.me);
+        ring.index_of(address).is_none() || ring.id() == self.configured
     }
 
     /// Goes on with other rings: everything that is known of members moves to their new indices.

@@ -402,6 +402,9 @@ impl Membership {
         let transition = event(&mut known);
         if let Some((transition, why)) = transition {
             self.tell(&mut known, transition, why);
+            if let Transition::WentOffline(_) = transition {
+                known.went_away();
+            }
         }
         known.settle(now);
         let after = known.summary();

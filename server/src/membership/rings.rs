@@ -15,11 +15,18 @@ pub enum ReloadError {
 }
 
 impl Membership {
-    /// This node is to change to `target`; it begins to send what it holds to where `target` wants it.
+    /// This node is configured to change to `target`; it begins to send what it holds to where `target` wants it.
     ///
     /// # Errors
     /// [`ReloadError`]; nothing has changed then.
-    pub fn aim(&self, target: Ring) -> Result<(), ReloadError> {
+    pub fn reload(&self, target: Ring) -> Result<(), ReloadError> {
+        let configured = target.id();
+        self.aim(target)?;
+        self.known.lock().configured = configured;
+        Ok(())
+    }
+
+    fn aim(&self, target: Ring) -> Result<(), ReloadError> {
         let rings = {
             let mut known = self.known.lock();
             let aims_there = known.rings.target().map(|ring| ring.id()) == Some(target.id());
@@ -28,13 +35,15 @@ impl Membership {
                 known.next = None;
                 return Ok(());
             }
-            if known.rings.target().is_none() && known.rings.other().is_some() {
+            // Back to the ring before is no third ring: those who use it are still copied to.
+            if known.rings.previous().is_some_and(|previous| previous.id() != target.id()) {
                 info!(ring = %known.rings.current().id(), target = %target.id(), members = target.len(), "new member list, for when the present change is complete");
                 known.rings.aim(target.clone())?;
                 known.next = Some(target);
                 return Ok(());
             }
             info!(ring = %known.rings.current().id(), target = %target.id(), members = target.len(), "new member list");
+            known.next = None;
             known.rings.aim(target)?
         };
         self.go_on_with(rings);
@@ -73,8 +82,8 @@ impl Membership {
         }
     }
 
-    /// While running: whether others are on their way to a ring without this node. Nobody has to tell it so then.
-    /// `looked_at` is the last such ring.
+    /// While running: whether others are on their way to a ring that this node follows them to. `looked_at` is the last
+    /// ring of theirs that was not its own.
     pub(super) async fn follow_others(&self, looked_at: &mut Option<RingId>) {
         if self.target().is_some() {
             return;
@@ -86,8 +95,8 @@ impl Membership {
         let Some((member, id)) = found.filter(|(_, id)| *looked_at != Some(*id)) else { return };
         let Some(ring) = self.fetch(&member, id).await else { return };
         *looked_at = Some(id);
-        if ring.index_of(&self.address).is_none() {
-            info!(ring = %id, %member, "this node is being removed from the ring");
+        if self.known.lock().follows_to(&ring) {
+            info!(ring = %id, %member, members = ring.len(), "following the others to their ring");
             if let Err(error) = self.aim(ring) {
                 warn!(%error, "cannot follow the others");
             }

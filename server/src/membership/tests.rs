@@ -165,3 +165,15 @@ fn a_removed_member_is_known_until_it_is_gone() {
     known.settle(NOW);
     assert!(known.index_of(&address(3)).is_none());
 }
+
+#[test]
+fn a_member_follows_the_others_out_of_the_ring_and_back_into_the_one_it_is_configured_for() {
+    let (own, without) = (ring(&[1, 2]), ring(&[2, 3]));
+    let mut known = member_one(&[1, 2]);
+    assert!(known.follows_to(&without));
+    assert!(!known.follows_to(&ring(&[1, 2, 3])), "its own configuration is to say so");
+    known.aims(&without);
+    known.hears(2, &beat(without.id(), None, false));
+    assert_eq!(known.rings.current().id(), without.id());
+    assert!(known.follows_to(&own));
+}

@@ -70,7 +70,12 @@ impl Sweep {
                 let digest = key.digest();
                 let both_keep = view.is_home(digest, view.me()) && view.is_home(digest, index);
                 let is_same = both_keep && differing.as_ref().is_some_and(|parts| !parts.has(digest));
-                if !is_same && (view.keepers(digest).contains(&index) || view.gives_way(digest, index)) {
+                let takes_it = || {
+                    view.keepers(digest).contains(&index)
+                        || view.gives_way(digest, index)
+                        || view.is_next(digest, index)
+                };
+                if !is_same && takes_it() {
                     batch.push((key, version));
                 }
                 if batch.len() == MAX_OFFERS {
