@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use ringhold_config::{Cluster, Store as Settings};
 use ringhold_ring::{
     Digest, Key, Lookup, Mandate, MemberAddress, MemberIndex, MemberState, Role, Term, VersionClock, View,
@@ -59,6 +60,8 @@ pub struct Owner {
     reads: Striped<[Counter; 2]>,
     /// Writes in progress that began since the last [`Owner::barrier`].
     writes: ArcSwap<TaskTracker>,
+    /// Those that began before: several barriers may wait for them at the same time.
+    earlier_writes: Mutex<Vec<Arc<TaskTracker>>>,
 }
 
 /// Why this member may execute an operation.
@@ -109,6 +112,7 @@ impl Owner {
             membership,
             reads: Striped::default(),
             writes: ArcSwap::default(),
+            earlier_writes: Mutex::default(),
         }
     }
 
@@ -213,9 +217,17 @@ impl Owner {
     /// Waits until every write that is in progress now has ended: what it did not copy to a member that has become a
     /// receiver since, it has applied here.
     pub async fn barrier(&self) {
-        let before = self.writes.swap(Arc::new(TaskTracker::new()));
-        before.close();
-        before.wait().await;
+        let before = {
+            let mut earlier = self.earlier_writes.lock();
+            earlier.retain(|writes| !writes.is_empty());
+            let latest = self.writes.swap(Arc::new(TaskTracker::new()));
+            latest.close();
+            earlier.push(latest);
+            earlier.clone()
+        };
+        for writes in before {
+            writes.wait().await;
+        }
     }
 
     /// Whether `authority` holds now.
