@@ -322,7 +322,12 @@ impl<'a, N: Node> World<'a, N> {
                     self.reload(machine, &members);
                 }
             }
-            Act::Leave { machine, for_ms } => self.leave(machine, for_ms),
+            Act::Leave { machine, for_ms } => {
+                // Who was removed may have been taken back meanwhile.
+                if for_ms.is_some() || !self.members.contains(&machine) {
+                    self.leave(machine, for_ms);
+                }
+            }
             Act::Look => self.look(),
         }
     }
@@ -384,9 +389,8 @@ impl<'a, N: Node> World<'a, N> {
             return;
         };
         self.crash(machine);
-        if let Some(for_ms) = for_ms {
-            self.at(self.now_ms + for_ms, Act::Start { machine });
-        }
+        // Who was removed starts only if it was taken back while it left.
+        self.at(self.now_ms + for_ms.unwrap_or_default(), Act::Start { machine });
     }
 
     fn fault(&mut self) {
