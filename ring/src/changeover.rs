@@ -144,13 +144,14 @@ impl Changeover {
         Ok(self.on(current, |_| Beside::Target { ring: Arc::new(target), prepared: false }))
     }
 
-    /// The same as a node that uses `current` and is on its way to what it used itself: one that starts, and finds that
-    /// the members that are there use another ring.
+    /// The same as a node that uses `current` and is on its way to its own ring, its target if it has one: one that
+    /// starts, and finds that the members that are there use another ring.
     ///
     /// # Errors
     /// [`RingError::TooManyMembers`] when both rings together have more members than there can be.
     pub fn join(&self, current: Ring) -> Result<Self, RingError> {
-        let (current, own) = current.joined(Ring::clone(&self.current))?;
+        let own = self.target().unwrap_or(&self.current);
+        let (current, own) = current.joined(Ring::clone(own))?;
         Ok(self.on(current, |_| Beside::Target { ring: Arc::new(own), prepared: false }))
     }
 

@@ -409,6 +409,8 @@ impl<'a, N: Node> World<'a, N> {
             self.tally.faults += 1;
             self.note(format!("{fault:?}"));
             self.begin(fault);
+            // Noise on a way that was cut lets something through again.
+            self.survey();
         }
         let next_ms = self.now_ms + self.faults.rest_ms();
         self.at(next_ms, Act::Fault);
@@ -438,7 +440,6 @@ impl<'a, N: Node> World<'a, N> {
                 self.changed_ms = self.now_ms + for_ms;
                 let life = self.hosts[member].life();
                 self.at(self.now_ms + for_ms, Act::Resume { machine: member, life });
-                self.survey();
             }
             Fault::Crash { member, for_ms } => {
                 self.lost[member] = true;
@@ -451,7 +452,6 @@ impl<'a, N: Node> World<'a, N> {
                     self.fabric.set_link(*from, *to, Link { is_cut: true, ..Link::default() });
                 }
                 self.at(self.now_ms + for_ms, Act::Mend { ways });
-                self.survey();
             }
             Fault::Noise { ways, loss_permille, slower_ms, for_ms } => {
                 let link = Link { loss_permille, slower_ms, duplicates_permille: 50, is_cut: false };
@@ -500,7 +500,7 @@ impl<'a, N: Node> World<'a, N> {
     fn look(&mut self) {
         for (machine, host) in self.hosts.iter().enumerate() {
             if host.is_alive() && !host.is_paused() {
-                let now = host.clock(self.now_ms);
+                let now = (self.now_ms, host.clock(self.now_ms));
                 let setup = self.scenario.setup_of(machine, &self.told[machine]);
                 self.seen.look(machine, &setup, now, &host.records(), &mut self.violations);
             }

@@ -42,3 +42,18 @@ fn who_was_taken_out_by_members_that_had_restarted_notices() {
 fn a_named_write_that_is_sent_again_runs_once() {
     assert_keeps_its_promises(115, Weather::Crashes);
 }
+
+#[test]
+fn a_write_under_way_is_handed_to_every_member_of_the_next_ring() {
+    assert_keeps_its_promises(136, Weather::Changes);
+}
+
+#[test]
+fn a_member_that_is_taken_back_before_it_is_told_that_it_was_removed_goes_with_the_others() {
+    assert_keeps_its_promises(105, Weather::Changes);
+}
+
+#[test]
+fn a_member_list_that_is_taken_back_while_some_use_it_leaves_nobody_waiting() {
+    assert_keeps_its_promises(24, Weather::Storm);
+}

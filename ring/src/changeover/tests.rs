@@ -105,6 +105,14 @@ fn a_node_that_starts_takes_the_ring_of_those_that_are_there() {
 }
 
 #[test]
+fn a_node_that_starts_keeps_its_own_list_whatever_rings_it_is_shown() {
+    let (one, other, own) = (ring(&[1, 2]), ring(&[1, 3]), ring(&[1, 2, 3]));
+    let changeover = Changeover::new(own.clone()).join(one).unwrap().join(other.clone()).unwrap();
+    assert_eq!(changeover.current().id(), other.id());
+    assert_eq!(changeover.target().unwrap().id(), own.id());
+}
+
+#[test]
 fn a_node_is_prepared_while_all_whom_it_reaches_have_the_target_and_are_served() {
     let (mut changeover, old, new) = growing();
     let (two, three) = (index(&changeover, 2), index(&changeover, 3));

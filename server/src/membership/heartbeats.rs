@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use ringhold_ring::{Heartbeat, Mandate, MemberAddress, MemberState, Probe, Timestamp};
 use tracing::debug;
 
-use super::{Membership, Why};
+use super::{Membership, Waiter, Why};
 use crate::peer::PeerError;
 use crate::peer::network::{Ask, Told};
 
@@ -223,13 +223,10 @@ impl Membership {
     /// Lets this node begin once it has heard of everybody, or knows that it cannot.
     async fn introduce(&self) {
         let mut changes = self.changes();
-        loop {
-            while !self.knows_its_place() {
-                changes.changed().await;
-            }
-            if !self.join_others().await {
-                break;
-            }
+        self.look_around(&mut changes).await;
+        // Once: where several rings are in use, those who use one wait for this node to go by any.
+        if self.join_others().await {
+            self.look_around(&mut changes).await;
         }
         let now = self.clock.now();
         self.change(now, |known| {
@@ -239,6 +236,12 @@ impl Membership {
         let mut looked_at = None;
         loop {
             self.follow_others(&mut looked_at).await;
+            changes.changed().await;
+        }
+    }
+
+    async fn look_around(&self, changes: &mut Waiter) {
+        while !self.knows_its_place() {
             changes.changed().await;
         }
     }

@@ -1,11 +1,15 @@
 //! At a home member, while it lives, no key goes back to an older object: nothing that was overwritten, deleted or has
-//! expired comes back. That an older deletion follows an object whose time is over is no matter: nothing is there.
+//! expired comes back. That an older deletion follows a newer one, or an object whose time is over, is no matter:
+//! nothing is there.
+//! Nor is an object older that was first stored anywhere when the other's time was over: that its version is lower
+//! only says that its writer's clock is behind.
 //!
 //! Who is no home member drops what it holds once the home members have it, deletions too, and knows of nothing then:
 //! another that stood in at an earlier time may hand it what it still has. Whether that is ever answered after
 //! something newer is for the checks of what clients saw.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ringhold_ring::{Key, MemberAddress, Ring, Timestamp, Version};
 use ringhold_server::object::Record;
@@ -17,12 +21,17 @@ use crate::node::Setup;
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     latest: BTreeMap<(usize, String), Latest>,
+    /// When each version of a key was first seen, at any member.
+    began_ms: BTreeMap<(String, Version), u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Latest {
     version: Version,
+    is_object: bool,
     ends_at: Option<Timestamp>,
+    /// When it is over, by the world's clock.
+    ends_ms: Option<u64>,
 }
 
 impl Seen {
@@ -31,12 +40,12 @@ impl Seen {
         self.latest.retain(|(of, _), _| *of != member);
     }
 
-    /// What `member`, which is configured with `setup`, holds at `now`, by its own clock.
+    /// What `member`, which is configured with `setup`, holds at `now_ms`, which is `now` by its own clock.
     pub fn look(
         &mut self,
         member: usize,
         setup: &Setup,
-        now: Timestamp,
+        (now_ms, now): (u64, Timestamp),
         records: &[(Key<'static>, Record)],
         violations: &mut Vec<Violation>,
     ) {
@@ -49,15 +58,24 @@ impl Seen {
         let records = records.iter().filter(|(key, record)| !is_over(record, now) && is_home(key));
         for (key, record) in records {
             let version = record.version();
-            let seen = Latest { version, ends_at: end_of(record) };
+            let began_ms = *self.began_ms.entry((key.as_str().to_owned(), version)).or_insert(now_ms);
+            let ends_at = end_of(record);
+            let seen = Latest {
+                version,
+                is_object: matches!(record, Record::Object(_)),
+                ends_at,
+                ends_ms: ends_at.map(|end| now_ms + millis(end.since(now))),
+            };
             let latest = self.latest.entry((member, key.as_str().to_owned())).or_insert(seen);
             if version >= latest.version {
                 *latest = seen;
                 continue;
             }
             let (what, is_wrong) = match record {
-                Record::Object(_) => ("an object", true),
-                Record::Tombstone { .. } => ("a deletion", latest.ends_at.is_none_or(|end| end > now)),
+                Record::Object(_) => ("an object", latest.ends_ms.is_none_or(|end_ms| end_ms >= began_ms)),
+                Record::Tombstone { .. } => {
+                    ("a deletion", latest.is_object && latest.ends_at.is_none_or(|end| end > now))
+                }
             };
             if is_wrong {
                 let before = latest.version;
@@ -82,6 +100,10 @@ const fn end_of(record: &Record) -> Option<Timestamp> {
         Record::Object(object) => object.expires_at,
         Record::Tombstone { expires_at, .. } => Some(*expires_at),
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether its time is over.
@@ -112,12 +134,37 @@ mod tests {
         let key = Key::new("r1").unwrap();
         let violations = |later: &Record| {
             let (mut seen, mut violations) = (Seen::default(), Vec::new());
-            seen.look(0, &setup, at(10), &[(key.clone(), object(newer, Some(at(1_000))))], &mut violations);
-            seen.look(0, &setup, at(2_000), &[(key.clone(), later.clone())], &mut violations);
+            // Another member holds the older one all the time.
+            let (held, stored) = (object(older, None), object(newer, Some(at(1_000))));
+            seen.look(1, &setup, (10, at(10)), &[(key.clone(), held)], &mut violations);
+            seen.look(0, &setup, (10, at(10)), &[(key.clone(), stored)], &mut violations);
+            seen.look(0, &setup, (2_000, at(2_000)), &[(key.clone(), later.clone())], &mut violations);
             violations.len()
         };
         assert_eq!(violations(&object(older, None)), 1);
         assert_eq!(violations(&deletion), 0);
+    }
+
+    #[test]
+    fn an_object_that_was_stored_when_the_other_was_over_is_not_older() {
+        let setup = Scenario::new(1, &[Weather::Calm]).setup_of(0, &[0]);
+        let clock = VersionClock::new(WriterId::of(&setup.address));
+        let at = |ms: u64| Timestamp::from_millis(1_790_000_000_000 + ms);
+        let (lower, higher) = (clock.next(at(0)), clock.next(at(1)));
+        let key = Key::new("t1").unwrap();
+        let held = |version, expires_at| {
+            let (value, content_type) = (Bytes::new(), ContentType::OctetStream);
+            let object = Record::Object(Object { value, content_type, version, expires_at });
+            [(key.clone(), object)]
+        };
+        for (stored_ms, found) in [(600, 1), (1_600, 0)] {
+            let (mut seen, mut violations) = (Seen::default(), Vec::new());
+            seen.look(0, &setup, (10, at(10)), &held(higher, Some(at(1_000))), &mut violations);
+            let stored_at = (stored_ms, at(stored_ms));
+            seen.look(1, &setup, stored_at, &held(lower, None), &mut violations);
+            seen.look(0, &setup, (2_000, at(2_000)), &held(lower, None), &mut violations);
+            assert_eq!(violations.len(), found, "stored at {stored_ms} ms");
+        }
     }
 
     #[test]
@@ -139,9 +186,9 @@ mod tests {
         };
         for (key, found) in [(key_of(true), 1), (key_of(false), 0)] {
             let (mut seen, mut violations) = (Seen::default(), Vec::new());
-            seen.look(0, &setup, now, &[(key.clone(), object(newer))], &mut violations);
-            seen.look(0, &setup, now, &[], &mut violations);
-            seen.look(0, &setup, now, &[(key, object(older))], &mut violations);
+            seen.look(0, &setup, (0, now), &[(key.clone(), object(newer))], &mut violations);
+            seen.look(0, &setup, (0, now), &[], &mut violations);
+            seen.look(0, &setup, (0, now), &[(key, object(older))], &mut violations);
             assert_eq!(violations.len(), found);
         }
     }
