@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
-use ringhold_ring::{Heartbeat, Mandate, MemberAddress, MemberState, Probe, Timestamp};
+use ringhold_ring::{Heartbeat, MemberAddress, MemberState, Probe, Timestamp};
 use tracing::debug;
 
 use super::{Membership, Waiter, Why};
@@ -156,9 +156,7 @@ impl Membership {
         self.change(now, |known| {
             // What was asked before this node was stopped failed because it was; the member is asked again.
             let member = known.index_of(member).filter(|_| known.doubts == doubts)?;
-            if known.tenure.mandate() == Mandate::Doubting
-                && now.since(known.doubts_since) < self.settings.peer_timeout * 2
-            {
+            if self.is_in_doubt(known, now) {
                 // Doubt is to be settled by answers: it is asked again.
                 known.members[member.as_usize()].told = None;
                 return None;

@@ -114,7 +114,7 @@ impl Known {
             errands: 0,
             next: None,
             doubts: 0,
-            doubts_since: now,
+            doubts_since: Timestamp::from_millis(0),
         })
     }
 

@@ -23,8 +23,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use ringhold_config::Cluster as Settings;
 use ringhold_ring::{
-    Incarnation, Mandate, MemberAddress, MemberIndex, MemberState, Ring, RingId, Term, Timestamp, Transition,
-    View,
+    Incarnation, Mandate, MemberAddress, MemberState, Ring, RingId, Term, Timestamp, Transition, View,
 };
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
@@ -226,8 +225,9 @@ impl Membership {
 
     /// Whether `member` gets requests and executes them itself.
     #[must_use]
-    pub fn acts(&self, member: MemberIndex) -> bool {
+    pub fn acts(&self, member: &MemberAddress) -> bool {
         let known = self.known.lock();
+        let Some(member) = known.index_of(member) else { return false };
         known.health.is_online(member) && known.members[member.as_usize()].beat.is_some_and(|beat| beat.acts)
     }
 
@@ -355,7 +355,14 @@ impl Membership {
     /// Whether this node did not run for so long that it must not judge others.
     fn was_stopped(&self, now: Timestamp) -> bool {
         let ticked_at = Timestamp::from_millis(self.ticked_at.load(Ordering::Acquire));
-        now.since(ticked_at) > self.stall() || self.known.lock().tenure.mandate() == Mandate::Doubting
+        now.since(ticked_at) > self.stall() || self.is_in_doubt(&self.known.lock(), now)
+    }
+
+    /// Whether this node has just found that it was stopped, and asks others. What fails meanwhile is tried again; but
+    /// not for ever, since who is gone never answers.
+    fn is_in_doubt(&self, known: &Known, now: Timestamp) -> bool {
+        known.tenure.mandate() == Mandate::Doubting
+            && now.since(known.doubts_since) < self.settings.peer_timeout * 2
     }
 
     /// Others may take this node's place after it was silent for a quarter of `cluster.peer_timeout`; it notices half of

@@ -35,7 +35,7 @@ impl Sweep {
                     continue;
                 }
                 let homes = view.keepers(digest);
-                if !homes.iter().all(|home| self.membership.acts(*home)) {
+                if !homes.iter().all(|home| self.membership.acts(view.ring().address(*home))) {
                     all_dropped = false;
                     continue;
                 }
