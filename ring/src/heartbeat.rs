@@ -115,8 +115,9 @@ pub struct Heartbeat {
     pub sees: Standing,
     /// How often the teller has found the hearer damaged.
     pub damages: u32,
-    /// Whether the teller may hold records that belong elsewhere.
-    pub has_strays: bool,
+    /// Whether the teller may hold records that others lack, or that belong elsewhere: somebody is not there, was not
+    /// handed everything, or the teller stood in for a member.
+    pub unsettled: bool,
     /// Whether the teller has handed the hearer, in the incarnation it knows, everything that the hearer should keep.
     pub handed: bool,
 }

@@ -57,3 +57,13 @@ fn a_member_that_is_taken_back_before_it_is_told_that_it_was_removed_goes_with_t
 fn a_member_list_that_is_taken_back_while_some_use_it_leaves_nobody_waiting() {
     assert_keeps_its_promises(24, Weather::Storm);
 }
+
+#[test]
+fn what_expired_does_not_give_way_to_an_older_object_of_two_that_did_not_reach_each_other() {
+    assert_keeps_its_promises(195, Weather::Guarded);
+}
+
+#[test]
+fn what_expired_at_who_has_not_heard_of_a_change_does_not_give_way_to_an_older_object() {
+    assert_keeps_its_promises(43, Weather::Changes);
+}

@@ -408,7 +408,7 @@ fn probes() -> Vec<Vec<u8>> {
         incarnation: Incarnation::new(42),
         state: MemberState::Ready,
         acts: false,
-        has_strays: false,
+        unsettled: false,
         ring: RING,
         target: None,
         prepared: false,
@@ -419,7 +419,7 @@ fn probes() -> Vec<Vec<u8>> {
     };
     let full = Heartbeat {
         acts: true,
-        has_strays: true,
+        unsettled: true,
         target: Some(RING),
         prepared: true,
         knows: Some(Incarnation::new(7)),

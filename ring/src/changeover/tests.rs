@@ -11,7 +11,7 @@ fn beat(ring: &Ring, target: Option<&Ring>, prepared: bool) -> Heartbeat {
         incarnation: Incarnation::new(1),
         state: MemberState::Ready,
         acts: true,
-        has_strays: false,
+        unsettled: false,
         ring: ring.id(),
         target: target.map(Ring::id),
         prepared,

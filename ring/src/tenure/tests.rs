@@ -17,7 +17,7 @@ fn beat(tenure: &Tenure, sees: Standing, damages: u32, handed: bool) -> Heartbea
         incarnation: Incarnation::new(99),
         state: MemberState::Ready,
         acts: true,
-        has_strays: false,
+        unsettled: false,
         ring: RingId::from_u64(1),
         target: None,
         prepared: false,

@@ -308,15 +308,22 @@ impl Known {
         })
     }
 
+    /// Whether every member is there and was handed all that it should keep, as far as this node has it, and says the
+    /// same of the others: two that do not reach each other may hold different records, which a third knows from them.
     pub(super) fn is_settled(&self) -> bool {
-        let is_there = |(index, member): (MemberIndex, &Member)| {
-            let is_tidy = member.beat.is_some_and(|beat| !beat.has_strays);
-            self.health.is_online(index) && matches!(member.handing, Handing::Done(_)) && is_tidy
+        let is_too = |member: &Member| member.beat.is_some_and(|beat| !beat.unsettled);
+        !self.is_unsettled() && self.others().all(|(_, member)| is_too(member))
+    }
+
+    /// Whether somebody may lack what is here, or what is here may belong elsewhere.
+    fn is_unsettled(&self) -> bool {
+        let is_served = |(index, member): (MemberIndex, &Member)| {
+            self.health.is_online(index) && matches!(member.handing, Handing::Done(_))
         };
-        self.rings.other().is_none()
-            && !self.tenure.is_leaving()
-            && !self.has_strays
-            && self.others().all(is_there)
+        self.rings.other().is_some()
+            || self.tenure.is_leaving()
+            || self.has_strays
+            || !self.others().all(is_served)
     }
 
     pub(super) fn is_let_go(&self) -> bool {
@@ -384,7 +391,7 @@ impl Known {
     }
 
     /// What `to` is to be told now.
-    pub(super) fn heartbeat(&self, to: MemberIndex) -> Heartbeat {
+    fn heartbeat(&self, to: MemberIndex, unsettled: bool) -> Heartbeat {
         let member = &self.members[to.as_usize()];
         let knows = member.beat.map(|beat| beat.incarnation);
         Heartbeat {
@@ -398,7 +405,7 @@ impl Known {
             knows,
             sees: self.health.standing(to),
             damages: self.health.damages(to),
-            has_strays: self.has_strays,
+            unsettled,
             handed: knows.is_some_and(|incarnation| member.handing == Handing::Done(incarnation)),
         }
     }
@@ -409,13 +416,16 @@ impl Known {
 
     /// Members that can be reached and were last told something else.
     pub(super) fn to_tell(&self) -> impl Iterator<Item = MemberIndex> {
+        let unsettled = self.is_unsettled();
         let others = self.others().filter(|(_, member)| member.reachable);
-        others.filter(|(index, member)| member.told != Some(self.heartbeat(*index))).map(|(index, _)| index)
+        others
+            .filter(move |(index, member)| member.told != Some(self.heartbeat(*index, unsettled)))
+            .map(|(index, _)| index)
     }
 
     /// What `to` is told now; it is not told again before it changes.
     pub(super) fn tell(&mut self, to: MemberIndex) -> Heartbeat {
-        let beat = self.heartbeat(to);
+        let beat = self.heartbeat(to, self.is_unsettled());
         self.members[to.as_usize()].told = Some(beat);
         beat
     }

@@ -36,7 +36,7 @@ fn beat(ring: RingId, target: Option<RingId>, prepared: bool) -> Heartbeat {
         knows: Some(Incarnation::new(1)),
         sees: Standing::Online,
         damages: 0,
-        has_strays: false,
+        unsettled: false,
         handed: true,
     }
 }
@@ -147,6 +147,22 @@ fn when_a_change_is_complete_strays_are_looked_for_and_the_next_change_begins() 
     assert!(known.has_strays);
     assert!(known.strays > strays);
     assert_eq!(known.rings.target().unwrap().id(), ring(&[1, 2, 4]).id());
+}
+
+#[test]
+fn a_node_is_settled_only_when_others_say_that_they_are() {
+    let mut known = member_one(&[1, 2, 3]);
+    let quiet = beat(known.rings.current().id(), None, false);
+    known.hears(2, &quiet);
+    known.hears(3, &quiet);
+    assert!(!known.is_settled(), "nobody was handed anything yet");
+    known.hands_all();
+    assert!(known.is_settled());
+    // Members 2 and 3 do not reach each other.
+    known.hears(2, &Heartbeat { unsettled: true, ..quiet });
+    assert!(!known.is_settled());
+    let three = known.index(3);
+    assert!(!known.tell(three).unsettled, "what one says of itself, others do not repeat");
 }
 
 #[test]

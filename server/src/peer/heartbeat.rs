@@ -14,7 +14,7 @@ const PREPARED: u8 = 2;
 const KNOWS: u8 = 4;
 const HANDED: u8 = 8;
 const ACTS: u8 = 16;
-const HAS_STRAYS: u8 = 32;
+const UNSETTLED: u8 = 32;
 
 /// Appends it.
 pub fn encode(to: &mut Vec<u8>, heartbeat: &Heartbeat) {
@@ -28,7 +28,7 @@ pub fn encode(to: &mut Vec<u8>, heartbeat: &Heartbeat) {
         knows,
         sees,
         damages,
-        has_strays,
+        unsettled,
         handed,
     } = heartbeat;
     let flag = |is_set, flag| if is_set { flag } else { 0 };
@@ -37,7 +37,7 @@ pub fn encode(to: &mut Vec<u8>, heartbeat: &Heartbeat) {
         | flag(knows.is_some(), KNOWS)
         | flag(*handed, HANDED)
         | flag(*acts, ACTS)
-        | flag(*has_strays, HAS_STRAYS);
+        | flag(*unsettled, UNSETTLED);
     to.extend_from_slice(&[state_code(*state), standing_code(*sees), flags]);
     to.extend_from_slice(&incarnation.as_u64().to_be_bytes());
     to.extend_from_slice(&ring.as_u64().to_be_bytes());
@@ -57,7 +57,7 @@ pub fn encode(to: &mut Vec<u8>, heartbeat: &Heartbeat) {
 pub fn decode(payload: &[u8]) -> Result<Heartbeat, Violation> {
     let mut fields = Fields::new(payload, "heartbeat");
     let [state, sees, flags] = fields.array()?;
-    if flags & !(HAS_TARGET | PREPARED | KNOWS | HANDED | ACTS | HAS_STRAYS) != 0 {
+    if flags & !(HAS_TARGET | PREPARED | KNOWS | HANDED | ACTS | UNSETTLED) != 0 {
         return Err(Violation::Malformed("heartbeat flags"));
     }
     let state = MemberState::ALL.into_iter().find(|known| state_code(*known) == state);
@@ -75,7 +75,7 @@ pub fn decode(payload: &[u8]) -> Result<Heartbeat, Violation> {
         knows: if flags & KNOWS == 0 { None } else { Some(Incarnation::new(fields.u64()?)) },
         handed: flags & HANDED != 0,
         acts: flags & ACTS != 0,
-        has_strays: flags & HAS_STRAYS != 0,
+        unsettled: flags & UNSETTLED != 0,
     };
     fields.end().map(|()| heartbeat)
 }

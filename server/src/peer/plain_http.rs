@@ -257,7 +257,7 @@ impl PlainHttp {
 const fn heartbeat(state: MemberState, ours: &Heartbeat) -> Heartbeat {
     Heartbeat {
         acts: true,
-        has_strays: false,
+        unsettled: false,
         incarnation: Incarnation::new(0),
         state,
         ring: ours.ring,

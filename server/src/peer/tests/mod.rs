@@ -92,7 +92,7 @@ fn heartbeat(state: MemberState) -> Heartbeat {
         incarnation: Incarnation::new(42),
         state,
         acts: false,
-        has_strays: false,
+        unsettled: false,
         ring: RingId::from_u64(7),
         target: None,
         prepared: false,

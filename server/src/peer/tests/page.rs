@@ -104,7 +104,7 @@ fn every_flag_of_a_heartbeat_is_on_the_page() {
         (Heartbeat { knows: Some(quiet.incarnation), ..quiet }, "it knows the receiver's incarnation"),
         (Heartbeat { handed: true, ..quiet }, "handed"),
         (Heartbeat { acts: true, ..quiet }, "acts"),
-        (Heartbeat { has_strays: true, ..quiet }, "has strays"),
+        (Heartbeat { unsettled: true, ..quiet }, "unsettled"),
     ];
     let row = PAGE.lines().find(|line| line.starts_with("| 1 | flags: 1 there is a target")).unwrap();
     for (said, name) in flagged {

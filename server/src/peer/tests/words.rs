@@ -44,7 +44,7 @@ fn heartbeats() -> impl Strategy<Value = Heartbeat> {
         flags,
     )
         .prop_map(|(incarnation, state, ring, target, knows, sees, damages, flags)| {
-            let [acts, prepared, has_strays, handed] = flags;
+            let [acts, prepared, unsettled, handed] = flags;
             Heartbeat {
                 incarnation,
                 state,
@@ -55,7 +55,7 @@ fn heartbeats() -> impl Strategy<Value = Heartbeat> {
                 knows,
                 sees,
                 damages,
-                has_strays,
+                unsettled,
                 handed,
             }
         })
