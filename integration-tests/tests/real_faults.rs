@@ -36,13 +36,11 @@ fn assert_keeps_its_promises(arguments: &[&str]) {
 }
 
 #[test]
-#[ignore = "minutes long; `cargo xtask faults` runs it, and more"]
 fn two_copies_outlive_every_fault_that_takes_one_member() {
     assert_keeps_its_promises(&["--replicas", "2"]);
 }
 
 #[test]
-#[ignore = "minutes long; `cargo xtask faults` runs it, and more"]
 fn three_copies_outlive_the_crash_of_two_members_and_a_pause() {
     assert_keeps_its_promises(&["--replicas", "3", "--only", "crash,pause"]);
 }
