@@ -288,13 +288,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What is left to say when an earlier attempt at the same operation may have been carried out: not that nothing
-    /// was done.
+    /// The same, unless it says that nothing was done where an earlier attempt at the operation may have run.
     #[must_use]
-    pub fn in_doubt(self) -> Self {
+    pub fn honest(self, may_have_run: bool) -> Self {
         match self {
             Self::OutcomeUnknown(_) | Self::TooFewCopies { .. } | Self::MalformedPatch(_) => self,
-            other => Self::OutcomeUnknown(format!("a first attempt may have been carried out ({other})")),
+            other if may_have_run => {
+                Self::OutcomeUnknown(format!("a first attempt may have been carried out ({other})"))
+            }
+            other => other,
         }
     }
 }

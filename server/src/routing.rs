@@ -272,17 +272,11 @@ impl Objects {
             }
             _ => (None, Authority::Owner),
         };
-        let mandate = self.0.membership.mandate();
-        if mandate == Mandate::Doubting {
-            return Plan::Wait;
-        }
         let Lookup { member, role } = view.lookup_without(*digest, absent);
-        if member != view.me() {
-            return Plan::Pass { to: address(member), role, is_down: false };
-        }
-        match mandate {
-            Mandate::Acting => Plan::Here(authority),
+        match self.0.membership.mandate() {
             Mandate::Doubting => Plan::Wait,
+            _ if member != view.me() => Plan::Pass { to: address(member), role, is_down: false },
+            Mandate::Acting => Plan::Here(authority),
             Mandate::Passive => match view.substitute(*digest, absent) {
                 Some(Lookup { member, role }) if !self.0.owner.stands_alone(*digest, absent, view) => {
                     Plan::Pass { to: address(member), role, is_down: true }
@@ -369,7 +363,7 @@ impl Objects {
 impl Journey<'_> {
     /// The same result, unless it says that nothing was done where that is not known.
     fn honest(&self, result: Result<Outcome, Refusal>) -> Result<Outcome, Refusal> {
-        result.map_err(|refusal| if self.may_have_run { refusal.in_doubt() } else { refusal })
+        result.map_err(|refusal| refusal.honest(self.may_have_run))
     }
 }
 

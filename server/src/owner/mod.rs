@@ -190,8 +190,7 @@ impl Owner {
             }
             let change = match self.change(key, &operation, view.ring().len()) {
                 Ok(change) => change,
-                Err(refusal) if may_have_run => return Execution::Done(Err(refusal.in_doubt())),
-                Err(refusal) => return Execution::Done(Err(refusal)),
+                Err(refusal) => return Execution::Done(Err(refusal.honest(may_have_run))),
             };
             let placement = match authority {
                 Authority::Local => Placement::HERE,
@@ -216,7 +215,7 @@ impl Owner {
             }
         }
         let refusal = Refusal::Unavailable("the object changed at other members again and again".to_owned());
-        Execution::Done(Err(if may_have_run { refusal.in_doubt() } else { refusal }))
+        Execution::Done(Err(refusal.honest(may_have_run)))
     }
 
     /// Waits until every write that is in progress now has ended: what it did not copy to a member that has become a
