@@ -34,7 +34,7 @@ pub(super) struct Known {
     /// Raised whenever this node begins to doubt: an answer to an older question settles nothing.
     pub(super) doubts: u64,
     /// When it last began to.
-    pub(super) doubts_since: Timestamp,
+    pub(super) doubts_since: Option<Timestamp>,
 }
 
 /// What is known of one member.
@@ -114,7 +114,7 @@ impl Known {
             errands: 0,
             next: None,
             doubts: 0,
-            doubts_since: Timestamp::from_millis(0),
+            doubts_since: None,
         })
     }
 
@@ -218,7 +218,7 @@ impl Known {
 
     pub(super) fn stalled(&mut self, now: Timestamp) {
         self.doubts += 1;
-        self.doubts_since = now;
+        self.doubts_since = Some(now);
         self.tenure.stalled(now);
         // Everybody is asked.
         self.members.iter_mut().for_each(|member| member.told = None);

@@ -5,9 +5,11 @@
 //!
 //! - `known`: what is known, and what follows from it;
 //! - `heartbeats`: what is said and heard, and when;
-//! - `rings`: from one member list to the next.
+//! - `rings`: from one member list to the next;
+//! - `handing`: what other members are to be handed, and what belongs elsewhere.
 
 mod changes;
+mod handing;
 mod heartbeats;
 mod known;
 mod rings;
@@ -36,6 +38,7 @@ use changes::Changes;
 use known::Known;
 
 pub use changes::Waiter;
+pub use handing::{Errand, HandingOutcome};
 pub use known::MemberKnown;
 pub use rings::ReloadError;
 
@@ -261,66 +264,6 @@ impl Membership {
         self.changes.waiter()
     }
 
-    /// A record was stored here that belongs elsewhere.
-    pub fn note_stray(&self) {
-        let is_news = {
-            let mut known = self.known.lock();
-            known.strays += 1;
-            !known.has_strays
-        };
-        if is_news {
-            self.change(self.clock.now(), |known| {
-                known.has_strays = true;
-                None
-            });
-        }
-    }
-
-    /// How often that may have happened, if there may still be any.
-    #[must_use]
-    pub fn strays(&self) -> Option<u64> {
-        let known = self.known.lock();
-        known.has_strays.then_some(known.strays)
-    }
-
-    /// There is none left, unless it has happened again since it was `count` times.
-    pub fn no_strays_of(&self, count: u64) {
-        self.change(self.clock.now(), |known| {
-            known.has_strays = known.strays != count;
-            None
-        });
-    }
-
-    /// Members that are to be handed what they should keep and of whom nobody takes care yet; from now on they are
-    /// among the receivers of new writes.
-    #[must_use]
-    pub fn begin_handing(&self) -> Vec<Errand> {
-        let now = self.clock.now();
-        let mut begun = Vec::new();
-        if self.known.lock().to_hand(now).next().is_none() {
-            return begun;
-        }
-        self.change(now, |known| {
-            let due: Vec<_> = known.to_hand(now).collect();
-            for member in due {
-                let number = known.begin_handing(member);
-                begun.push(Errand { member: known.rings.current().address(member).clone(), number });
-            }
-            None
-        });
-        begun
-    }
-
-    /// The member of `errand` has everything that it should keep, or could not be given it.
-    pub fn end_handing(&self, errand: &Errand, outcome: HandingOutcome) {
-        let now = self.clock.now();
-        self.change(now, |known| {
-            let member = known.index_of(&errand.member)?;
-            known.end_handing(member, errand.number, outcome, now);
-            None
-        });
-    }
-
     /// Begins to leave: others keep what this node keeps, as if it were gone. It acts until [`Membership::left`].
     pub fn leave(&self) {
         let now = self.clock.now();
@@ -361,8 +304,8 @@ impl Membership {
     /// Whether this node has just found that it was stopped, and asks others. What fails meanwhile is tried again; but
     /// not for ever, since who is gone never answers.
     fn is_in_doubt(&self, known: &Known, now: Timestamp) -> bool {
-        known.tenure.mandate() == Mandate::Doubting
-            && now.since(known.doubts_since) < self.settings.peer_timeout * 2
+        let is_new = |since: Timestamp| now.since(since) < self.settings.peer_timeout * 2;
+        known.tenure.mandate() == Mandate::Doubting && known.doubts_since.is_some_and(is_new)
     }
 
     /// Others may take this node's place after it was silent for a quarter of `cluster.peer_timeout`; it notices half of
@@ -468,24 +411,6 @@ impl Membership {
             }
         }
     }
-}
-
-/// A member that is to be handed what it should keep, as that is when it begins: an errand that was overtaken by a change
-/// of it counts for nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errand {
-    /// Whom.
-    pub member: MemberAddress,
-    number: u64,
-}
-
-/// What became of handing a member what it should keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HandingOutcome {
-    /// It has everything.
-    Complete,
-    /// It has not; it is tried again after a while.
-    Failed,
 }
 
 /// Why a member comes or goes.
