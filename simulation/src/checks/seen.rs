@@ -120,16 +120,20 @@ mod tests {
     use super::*;
     use crate::scenario::{Scenario, Weather};
 
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_millis(1_790_000_000_000 + ms)
+    }
+
+    fn object(version: Version, expires_at: Option<Timestamp>) -> Record {
+        let (value, content_type) = (Bytes::new(), ContentType::OctetStream);
+        Record::Object(Object { value, content_type, version, expires_at })
+    }
+
     #[test]
     fn an_older_object_is_found_and_an_older_deletion_of_nothing_is_not() {
         let setup = Scenario::new(1, &[Weather::Calm]).setup_of(0, &[0]);
         let clock = VersionClock::new(WriterId::of(&setup.address));
-        let at = |ms: u64| Timestamp::from_millis(1_790_000_000_000 + ms);
         let (older, newer) = (clock.next(at(0)), clock.next(at(1)));
-        let object = |version, expires_at| {
-            let (value, content_type) = (Bytes::new(), ContentType::OctetStream);
-            Record::Object(Object { value, content_type, version, expires_at })
-        };
         let deletion = Record::Tombstone { version: older, expires_at: at(90_000) };
         let key = Key::new("r1").unwrap();
         let violations = |later: &Record| {
@@ -149,14 +153,9 @@ mod tests {
     fn an_object_that_was_stored_when_the_other_was_over_is_not_older() {
         let setup = Scenario::new(1, &[Weather::Calm]).setup_of(0, &[0]);
         let clock = VersionClock::new(WriterId::of(&setup.address));
-        let at = |ms: u64| Timestamp::from_millis(1_790_000_000_000 + ms);
         let (lower, higher) = (clock.next(at(0)), clock.next(at(1)));
         let key = Key::new("t1").unwrap();
-        let held = |version, expires_at| {
-            let (value, content_type) = (Bytes::new(), ContentType::OctetStream);
-            let object = Record::Object(Object { value, content_type, version, expires_at });
-            [(key.clone(), object)]
-        };
+        let held = |version, expires_at| [(key.clone(), object(version, expires_at))];
         for (stored_ms, found) in [(600, 1), (1_600, 0)] {
             let (mut seen, mut violations) = (Seen::default(), Vec::new());
             seen.look(0, &setup, (10, at(10)), &held(higher, Some(at(1_000))), &mut violations);
@@ -172,13 +171,8 @@ mod tests {
         let scenario = Scenario::new(1, &[Weather::Calm]);
         let setup = Setup { replicas: 1, ..scenario.setup_of(0, &[0, 1, 2]) };
         let clock = VersionClock::new(WriterId::of(&setup.address));
-        let now = Timestamp::from_millis(1_790_000_000_000);
+        let now = at(0);
         let (older, newer) = (clock.next(now), clock.next(now));
-        let (value, content_type) = (Bytes::new(), ContentType::OctetStream);
-        let object = |version| {
-            let content_type = content_type.clone();
-            Record::Object(Object { value: value.clone(), content_type, version, expires_at: None })
-        };
         let ring = Ring::new(setup.members.iter().cloned(), setup.placement, 1).unwrap();
         let key_of = |wanted: bool| {
             let mut keys = (0..).map(|number| Key::new(format!("r{number}")).unwrap());
@@ -186,9 +180,9 @@ mod tests {
         };
         for (key, found) in [(key_of(true), 1), (key_of(false), 0)] {
             let (mut seen, mut violations) = (Seen::default(), Vec::new());
-            seen.look(0, &setup, (0, now), &[(key.clone(), object(newer))], &mut violations);
+            seen.look(0, &setup, (0, now), &[(key.clone(), object(newer, None))], &mut violations);
             seen.look(0, &setup, (0, now), &[], &mut violations);
-            seen.look(0, &setup, (0, now), &[(key, object(older))], &mut violations);
+            seen.look(0, &setup, (0, now), &[(key, object(older, None))], &mut violations);
             assert_eq!(violations.len(), found);
         }
     }
