@@ -29,8 +29,8 @@ pub struct Cluster {
     pub majority_guard: bool,
     /// Between two probes of a member that is online.
     pub probe_interval: Duration,
-    /// How long a forwarded request or a probe may take before its member counts as damaged; a copy may take half
-    /// of it.
+    /// How long a forwarded request or a probe may take; a copy may take half of it. A member that answers no probe and
+    /// no copy in its time counts as damaged; one that leaves a request waiting is probed first.
     pub peer_timeout: Duration,
     /// How long a damaged member rests.
     pub rest: Duration,

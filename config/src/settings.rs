@@ -147,7 +147,7 @@ pub(crate) const SETTINGS: &[Setting<Config>] = &[
     Setting::new(
         "cluster.peer_timeout",
         &At(Span(ms(10)..=MINUTE), |c: &mut Config| &mut c.cluster.peer_timeout),
-        "How long a forwarded request or a probe may take before its member counts as damaged; a copy may take half of it.",
+        "How long a forwarded request or a probe may take; a copy may take half of it. A member that answers no probe and no copy in its time counts as damaged; one that leaves a request waiting is probed first.",
     ),
     Setting::new(
         "cluster.rest",

@@ -5,8 +5,9 @@
 //! it holds to those of the target. It is prepared when all whom it reaches have the same target (before that they may
 //! drop what it sends them), have all it should send them, and get requests from it. Once everybody it reaches is
 //! prepared, or somebody uses the target already, the target becomes the current ring; the old one stays beside it until
-//! everybody uses the new one. Members of the old ring only stay known until they are gone. Invariant: whoever uses a new ring knows that every member it reaches has sent what it holds to where the
-//! new ring wants it, and still copies what it writes there.
+//! everybody uses the new one. Members of the old ring only stay known until they are gone. Invariant: whoever uses a new
+//! ring knows that every member it reaches has sent what it holds to where the new ring wants it, and still copies what it
+//! writes there.
 
 use std::sync::Arc;
 

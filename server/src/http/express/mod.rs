@@ -5,8 +5,8 @@
 //! says what is plain, and operations and answers are those of `objects`.
 //!
 //! Invariants: whenever the connection's task waits, nothing is held back; at most [`RECEIVED_BYTES`] of requests and
-//! [`GATHERED_BYTES`] of answers are kept, none of either by a connection that waits for its next request, and beside them one value on its way out and one, with its share of the
-//! memory for bodies, on its way in.
+//! [`GATHERED_BYTES`] of answers are kept, none of either by a connection that waits for its next request, and beside
+//! them one value on its way out and one, with its share of the memory for bodies, on its way in.
 
 mod reply;
 mod request;
