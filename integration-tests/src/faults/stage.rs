@@ -357,17 +357,19 @@ impl Effect {
             }
         }
         let found: Vec<_> = reads.iter().map(|read| read.action).collect();
+        let count = operations.len();
+        operations.extend(reads);
+        let is_linearizable = check::is_linearizable(&operations);
+        operations.sort_by_key(|operation| operation.start);
+        let history = || operations.iter().map(line).collect::<Vec<_>>().join("\n");
         if lost > 0 {
-            self.lost.push(format!("{key}: {lost} of {} operations, found {found:?}", operations.len()));
+            self.lost.push(format!("{key}: {lost} of {count} operations, found {found:?}:\n{}", history()));
         }
         if twice > 0 {
             self.ran_twice.push(format!("{key}: {twice} too many, found {found:?}"));
         }
-        operations.extend(reads);
-        if !check::is_linearizable(&operations) {
-            operations.sort_by_key(|operation| operation.start);
-            let lines: Vec<_> = operations.iter().map(line).collect();
-            self.not_linearizable.push(format!("{key}:\n{}", lines.join("\n")));
+        if !is_linearizable {
+            self.not_linearizable.push(format!("{key}:\n{}", history()));
         }
     }
 }
