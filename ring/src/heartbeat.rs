@@ -115,6 +115,8 @@ pub struct Heartbeat {
     pub sees: Standing,
     /// How often the teller has found the hearer damaged.
     pub damages: u32,
+    /// To how many members the teller sends requests, itself included.
+    pub online: u16,
     /// Whether the teller may hold records that others lack, or that belong elsewhere: somebody is not there, was not
     /// handed everything, or the teller stood in for a member.
     pub unsettled: bool,

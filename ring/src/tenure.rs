@@ -5,7 +5,8 @@
 //! sends it requests again. From then on it acts until it must assume that others took its place:
 //!
 //! - it finds that it was stopped for a while ([`Tenure::stalled`]), and somebody took it out meanwhile;
-//! - more than half of the members that it can reach, itself included, say that they took it out.
+//! - more than half of the members that it can reach, itself included, say that they took it out;
+//! - it turns out to be on the smaller side of a partition ([`Tenure::yields`]).
 //!
 //! Then it begins a new incarnation. Invariant: with no partition, whoever acts for a key is the only one: a member
 //! acts only after all who could have acted in its place have said that they send it its requests.
@@ -199,6 +200,22 @@ impl Tenure {
         }
     }
 
+    /// Whether `member` took this incarnation out since it began to act.
+    #[must_use]
+    pub fn was_taken_out_by(&self, member: MemberIndex) -> bool {
+        let peer = &self.peers[member.as_usize()];
+        peer.reachable && self.has_taken_out(peer)
+    }
+
+    /// A member that acts in this one's place is there again, and others hold with it.
+    pub fn yields(&mut self, now: Timestamp) {
+        if self.phase == Phase::Acting {
+            let next = self.reincarnate(now);
+            self.enter(next);
+            self.settle(now);
+        }
+    }
+
     /// Time has passed.
     pub fn tick(&mut self, now: Timestamp) {
         self.settle(now);
@@ -264,8 +281,11 @@ impl Tenure {
 
     /// Those who speak of this incarnation; others have not heard of it yet.
     fn informed(&self) -> impl Iterator<Item = (&Peer, Option<&Said>)> {
-        let incarnation = Some(self.incarnation);
-        self.reachable().map(move |peer| (peer, peer.said.as_ref().filter(|said| said.knows == incarnation)))
+        self.reachable().map(|peer| (peer, self.said_of_this(peer)))
+    }
+
+    fn said_of_this<'a>(&self, peer: &'a Peer) -> Option<&'a Said> {
+        peer.said.as_ref().filter(|said| said.knows == Some(self.incarnation))
     }
 
     fn is_handed_all(&self) -> bool {
@@ -279,11 +299,12 @@ impl Tenure {
 
     /// Those who took this incarnation out since it began to act.
     fn replaced(&self) -> impl Iterator<Item = &Peer> {
-        let took_out =
-            |peer: &Peer, said: &Said| said.sees == Standing::Offline && said.damages != peer.damages;
-        self.informed()
-            .filter(move |(peer, said)| said.is_some_and(|said| took_out(peer, said)))
-            .map(|(peer, _)| peer)
+        self.reachable().filter(|peer| self.has_taken_out(peer))
+    }
+
+    fn has_taken_out(&self, peer: &Peer) -> bool {
+        let took_out = |said: &Said| said.sees == Standing::Offline && said.damages != peer.damages;
+        self.said_of_this(peer).is_some_and(took_out)
     }
 }
 

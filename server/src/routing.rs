@@ -398,6 +398,7 @@ impl Handler for Objects {
         parts.membership.saw_ring(from, passage.ring);
         // It may have lain here while this node was stopped, and its sender gone elsewhere with it.
         let deadline = Instant::now() + time_left;
+        parts.membership.hear_out(from).await;
         if tokio::time::timeout_at(deadline, parts.membership.resolved()).await.is_err() {
             return Executed::NotOwner { may_have_run: false };
         }

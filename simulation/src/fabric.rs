@@ -46,6 +46,21 @@ pub enum Reply {
     Told(Told),
 }
 
+impl Reply {
+    /// What the sender of a repeat may make of it: that this sending did nothing says nothing of the other.
+    fn of_one_sending(self) -> Self {
+        match self {
+            Self::Executed(Executed::Done(Err(refusal))) => {
+                Self::Executed(Executed::Done(Err(refusal.honest(true))))
+            }
+            Self::Executed(Executed::NotOwner { .. }) => {
+                Self::Executed(Executed::NotOwner { may_have_run: true })
+            }
+            Self::Executed(Executed::Done(Ok(_))) | Self::Told(_) => self,
+        }
+    }
+}
+
 /// Why nothing comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -135,6 +150,7 @@ struct Call {
     from: usize,
     to: usize,
     is_connected: bool,
+    comes_twice: bool,
     answer: oneshot::Sender<Result<Reply, Fate>>,
 }
 
@@ -315,7 +331,8 @@ impl Fabric {
         if let Payload::Ask(Ask::Heartbeat(beat)) = &payload {
             inner.beats[from][to] = Some((now_ms, *beat));
         }
-        inner.calls.insert(call, Call { from, to, is_connected: was_connected || reaches, answer });
+        let is_connected = was_connected || reaches;
+        inner.calls.insert(call, Call { from, to, is_connected, comes_twice: false, answer });
         inner.log.add(now_ms, || Event::Sent {
             from,
             to,
@@ -340,7 +357,8 @@ impl Fabric {
     /// `from`, in its life number `life`, answers a call at `now_ms`.
     pub fn answer(&self, from: usize, life: u64, call: u64, reply: Reply, now_ms: u64) {
         let mut inner = self.0.lock();
-        let Some(to) = inner.calls.get(&call).map(|call| call.from) else { return };
+        let Some(Call { from: to, comes_twice, .. }) = inner.calls.get(&call) else { return };
+        let (to, reply) = (*to, if *comes_twice { reply.of_one_sending() } else { reply });
         let link = inner.links[from][to];
         if inner.lives[from] != Some(life) || link.is_cut || inner.random.chance(link.loss_permille) {
             return;
@@ -437,6 +455,7 @@ impl Inner {
         }
         if may_come_twice(&payload) && self.random.chance(link.duplicates_permille) {
             let again_ms = arrives_ms + self.delay(from, to);
+            self.calls.entry(call).and_modify(|call| call.comes_twice = true);
             self.put(to, again_ms, Arrival::Message { from, call, payload: payload.clone() });
         }
         self.put(to, arrives_ms, Arrival::Message { from, call, payload });

@@ -415,6 +415,7 @@ fn probes() -> Vec<Vec<u8>> {
         knows: None,
         sees: Standing::Unmet,
         damages: 0,
+        online: 0,
         handed: false,
     };
     let full = Heartbeat {
@@ -425,6 +426,7 @@ fn probes() -> Vec<Vec<u8>> {
         knows: Some(Incarnation::new(7)),
         sees: Standing::Offline,
         damages: 3,
+        online: 5,
         handed: true,
         ..quiet
     };

@@ -18,6 +18,7 @@ fn beat(ring: &Ring, target: Option<&Ring>, prepared: bool) -> Heartbeat {
         knows: None,
         sees: Standing::Online,
         damages: 0,
+        online: 1,
         handed: false,
     }
 }

@@ -24,6 +24,7 @@ fn beat(tenure: &Tenure, sees: Standing, damages: u32, handed: bool) -> Heartbea
         knows: Some(tenure.incarnation()),
         sees,
         damages,
+        online: 3,
         handed,
     }
 }

@@ -63,6 +63,22 @@ impl Membership {
         }
     }
 
+    /// Hears `member` out if it was out of reach and now sends something: it may act in this node's place.
+    pub async fn hear_out(&self, member: &MemberAddress) {
+        let view = self.view();
+        if view.ring().index_of(member).is_some_and(|member| view.is_addressable(member)) {
+            return;
+        }
+        drop(view);
+        let is_lost = {
+            let known = self.known.lock();
+            known.index_of(member).is_some_and(|index| !known.members[index.as_usize()].reachable)
+        };
+        if is_lost {
+            let _ = self.exchange(member, self.settings.peer_timeout / 8).await;
+        }
+    }
+
     /// Whether `member` lives, by a quick question; if it does not, it is damaged.
     pub async fn verify(&self, member: &MemberAddress) -> bool {
         let timeout = (self.settings.peer_timeout / QUICK).max(Duration::from_millis(10));

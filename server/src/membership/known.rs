@@ -1,6 +1,7 @@
 //! What a node knows of its members and of itself, and what follows from it. No I/O, no locks: the owner of a `Known`
 //! serialises it.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use ringhold_config::Cluster as Settings;
@@ -336,6 +337,9 @@ impl Known {
     /// Draws the conclusions that reach from one state machine to another.
     pub(super) fn settle(&mut self, now: Timestamp) {
         let me = self.me;
+        if self.is_outnumbered() {
+            self.tenure.yields(now);
+        }
         let belongs = self.rings.target().unwrap_or(self.rings.current()).has(me);
         let counts = |known: &Member| {
             let leaves = known.beat.is_some_and(|beat| beat.state == MemberState::Draining);
@@ -363,6 +367,24 @@ impl Known {
             let tidied = self.rings.tidied();
             self.move_to(tidied, now);
         }
+    }
+
+    /// Whether this node was on the smaller side of a partition: a member that it took out took it out too, and sends
+    /// requests to more members. Of equal sides the one whose member comes first in the roster goes on.
+    fn is_outnumbered(&self) -> bool {
+        let mine = (self.online(), Reverse(self.me));
+        self.others().any(|(index, member)| {
+            let goes_on = |beat: Heartbeat| (beat.online, Reverse(index)) > mine;
+            self.tenure.was_taken_out_by(index)
+                && self.health.standing(index) == Standing::Offline
+                && member.beat.is_some_and(goes_on)
+        })
+    }
+
+    /// To how many members this node sends requests, itself included.
+    fn online(&self) -> u16 {
+        let online = self.others().filter(|(index, _)| self.health.is_online(*index)).count();
+        u16::try_from(online + 1).unwrap_or(u16::MAX)
     }
 
     /// Whether this node goes where others go without being told so: out of the ring, as nobody has to tell it that,
@@ -405,6 +427,8 @@ impl Known {
             knows,
             sees: self.health.standing(to),
             damages: self.health.damages(to),
+            // No news by itself: it counts when two members meet again.
+            online: 0,
             unsettled,
             handed: knows.is_some_and(|incarnation| member.handing == Handing::Done(incarnation)),
         }
@@ -427,7 +451,7 @@ impl Known {
     pub(super) fn tell(&mut self, to: MemberIndex) -> Heartbeat {
         let beat = self.heartbeat(to, self.is_unsettled());
         self.members[to.as_usize()].told = Some(beat);
-        beat
+        Heartbeat { online: self.online(), ..beat }
     }
 
     pub(super) fn report(&self, now: Timestamp) -> Vec<MemberKnown> {

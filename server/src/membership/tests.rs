@@ -2,7 +2,7 @@
 
 use ringhold_config::Config;
 use ringhold_ring::{
-    Heartbeat, Incarnation, MemberAddress, MemberIndex, MemberState, Placement, Probe, Ring, RingId,
+    Heartbeat, Incarnation, Mandate, MemberAddress, MemberIndex, MemberState, Placement, Probe, Ring, RingId,
     Standing, Timestamp,
 };
 
@@ -36,6 +36,7 @@ fn beat(ring: RingId, target: Option<RingId>, prepared: bool) -> Heartbeat {
         knows: Some(Incarnation::new(1)),
         sees: Standing::Online,
         damages: 0,
+        online: 1,
         unsettled: false,
         handed: true,
     }
@@ -163,6 +164,24 @@ fn a_node_is_settled_only_when_others_say_that_they_are() {
     assert!(!known.is_settled());
     let three = known.index(3);
     assert!(!known.tell(three).unsettled, "what one says of itself, others do not repeat");
+}
+
+#[test]
+fn of_two_members_that_took_each_other_out_the_one_with_fewer_others_lets_the_other_act() {
+    for (online, mandate) in [(1, Mandate::Acting), (2, Mandate::Passive)] {
+        let mut known = member_one(&[1, 2, 3]);
+        let quiet = beat(known.rings.current().id(), None, false);
+        known.hears(2, &quiet);
+        known.hears(3, &quiet);
+        known.tenure.introduced(NOW);
+        assert_eq!(known.tenure.mandate(), Mandate::Acting);
+        for gone in [2, 3].map(|port| known.index(port)) {
+            known.lose(gone, NOW);
+            let _ = known.health.failed(gone, NOW);
+        }
+        known.hears(2, &Heartbeat { sees: Standing::Offline, damages: 1, online, ..quiet });
+        assert_eq!(known.tenure.mandate(), mandate, "the other sends requests to {online}");
+    }
 }
 
 #[test]

@@ -32,6 +32,7 @@ impl Owner {
             Copying::Handoff => self.order.turn(&key).await,
             Copying::Write(term) => {
                 self.membership.saw_ring(from, ring);
+                self.membership.hear_out(from).await;
                 if self.membership.observe_term(from, term).is_err() {
                     return Copied::NotOwner;
                 }

@@ -7,7 +7,7 @@ use ringhold_ring::{Heartbeat, Incarnation, MemberState, RingId, Standing};
 use super::frame::{Fields, Violation};
 
 /// The longest heartbeat, in bytes.
-pub const MAX_BYTES: usize = 39;
+pub const MAX_BYTES: usize = 41;
 
 const HAS_TARGET: u8 = 1;
 const PREPARED: u8 = 2;
@@ -28,6 +28,7 @@ pub fn encode(to: &mut Vec<u8>, heartbeat: &Heartbeat) {
         knows,
         sees,
         damages,
+        online,
         unsettled,
         handed,
     } = heartbeat;
@@ -42,6 +43,7 @@ pub fn encode(to: &mut Vec<u8>, heartbeat: &Heartbeat) {
     to.extend_from_slice(&incarnation.as_u64().to_be_bytes());
     to.extend_from_slice(&ring.as_u64().to_be_bytes());
     to.extend_from_slice(&damages.to_be_bytes());
+    to.extend_from_slice(&online.to_be_bytes());
     if let Some(target) = target {
         to.extend_from_slice(&target.as_u64().to_be_bytes());
     }
@@ -70,6 +72,7 @@ pub fn decode(payload: &[u8]) -> Result<Heartbeat, Violation> {
         incarnation: Incarnation::new(fields.u64()?),
         ring: RingId::from_u64(fields.u64()?),
         damages: fields.u32()?,
+        online: fields.u16()?,
         target: if flags & HAS_TARGET == 0 { None } else { Some(RingId::from_u64(fields.u64()?)) },
         prepared: flags & PREPARED != 0,
         knows: if flags & KNOWS == 0 { None } else { Some(Incarnation::new(fields.u64()?)) },

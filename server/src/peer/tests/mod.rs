@@ -99,6 +99,7 @@ fn heartbeat(state: MemberState) -> Heartbeat {
         knows: None,
         sees: Standing::Unmet,
         damages: 0,
+        online: 1,
         handed: false,
     }
 }

@@ -40,10 +40,10 @@ fn heartbeats() -> impl Strategy<Value = Heartbeat> {
         option::of(ring()),
         option::of(incarnation()),
         standing,
-        any::<u32>(),
+        any::<(u32, u16)>(),
         flags,
     )
-        .prop_map(|(incarnation, state, ring, target, knows, sees, damages, flags)| {
+        .prop_map(|(incarnation, state, ring, target, knows, sees, (damages, online), flags)| {
             let [acts, prepared, unsettled, handed] = flags;
             Heartbeat {
                 incarnation,
@@ -55,6 +55,7 @@ fn heartbeats() -> impl Strategy<Value = Heartbeat> {
                 knows,
                 sees,
                 damages,
+                online,
                 unsettled,
                 handed,
             }
