@@ -33,6 +33,9 @@ pub struct ClusterReport {
     /// The ring that it is changing to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_ring_id: Option<String>,
+    /// Members that keep it waiting: they do not know of that ring yet, or have not handed over what it places elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_waits_for: Vec<MemberAddress>,
     /// To whom it is handing objects now.
     #[serde(default)]
     pub handoff: Vec<HandoffReport>,

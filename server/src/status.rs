@@ -94,6 +94,7 @@ impl NodeStatus for Status {
             acting: membership.mandate().name().to_owned(),
             syncing_since_ms: membership.syncing_since().map(Timestamp::as_millis),
             target_ring_id: membership.target().map(|id| id.to_string()),
+            target_waits_for: membership.target_waits_for(),
             handoff: self.core.sweep().report().into_iter().map(Into::into).collect(),
             copies: self.core.objects().owner().copies().into(),
         }

@@ -35,7 +35,7 @@ fn describe(report: &ClusterReport) -> String {
 
 /// What is unusual about the member that answers.
 fn state(report: &ClusterReport) -> String {
-    let ClusterReport { member, acting, syncing_since_ms, target_ring_id, .. } = report;
+    let ClusterReport { member, acting, syncing_since_ms, target_ring_id, target_waits_for, .. } = report;
     let mut text = match (acting, syncing_since_ms) {
         (Acting::Acting, _) => String::new(),
         (_, Some(_)) => format!("{member} waits to be handed what it missed; others act in its place\n"),
@@ -45,7 +45,12 @@ fn state(report: &ClusterReport) -> String {
         (Acting::Passive | Acting::Other(_), None) => format!("others act in place of {member}\n"),
     };
     if let Some(target) = target_ring_id {
-        text += &format!("the members change; the new ring is {target}\n");
+        text += &format!("the members change; the new ring is {target}");
+        if !target_waits_for.is_empty() {
+            let members: Vec<_> = target_waits_for.iter().map(ToString::to_string).collect();
+            text += &format!(", which waits for {}", members.join(", "));
+        }
+        text.push('\n');
     }
     text
 }
@@ -130,7 +135,8 @@ mod tests {
               {"address":"10.0.0.1:9999","health":"online","share":0.5,"is_self":true,"state":"syncing"},
               {"address":"10.0.0.2:9999","health":"validating","share":0.5,"is_self":false,"passes":1}],
             "store":{"objects":12,"tombstones":4,"bytes":1536,"max_bytes":1073741824,"evicted":0,"expired":3},
-            "acting":"passive","syncing_since_ms":1,"target_ring_id":"00fe","copies":{"sent":9,"failed":1},
+            "acting":"passive","syncing_since_ms":1,"target_ring_id":"00fe",
+            "target_waits_for":["10.0.0.2:9999"],"copies":{"sent":9,"failed":1},
             "handoff":[{"member":"10.0.0.2:9999","objects_sent":40,"bytes_sent":2048,"objects_left":7,
               "started_at_ms":1}]}"#,
         );
@@ -140,7 +146,7 @@ mod tests {
             "ring shop (00ff), modulo placement, 2 copies of each object\n\
              as seen by 10.0.0.1:9999, ringhold 0.1.0\n\
              10.0.0.1:9999 waits to be handed what it missed; others act in its place\n\
-             the members change; the new ring is 00fe\n\
+             the members change; the new ring is 00fe, which waits for 10.0.0.2:9999\n\
              \n\
              MEMBER         HEALTH                 SHARE\n\
              10.0.0.1:9999  online                 50.0 %  answers, syncing\n\

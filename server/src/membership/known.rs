@@ -340,14 +340,8 @@ impl Known {
         if self.is_outnumbered() {
             self.tenure.yields(now);
         }
-        let belongs = self.rings.target().unwrap_or(self.rings.current()).has(me);
-        let counts = |known: &Member| {
-            let leaves = known.beat.is_some_and(|beat| beat.state == MemberState::Draining);
-            // Who does not know this node for a member yet has to be told of the change first.
-            known.ignores_us && belongs || known.reachable && !leaves
-        };
-        let counts: Vec<bool> = self.members.iter().map(counts).collect();
-        let counts = |member: MemberIndex| member != me && counts[member.as_usize()];
+        let counts = self.counting();
+        let counts = |member: MemberIndex| counts[member.as_usize()];
         let is_served = |member: MemberIndex| {
             let is_handed = matches!(self.members[member.as_usize()].handing, Handing::Done(_));
             is_handed && self.health.standing(member) == Standing::Online
@@ -367,6 +361,25 @@ impl Known {
             let tidied = self.rings.tidied();
             self.move_to(tidied, now);
         }
+    }
+
+    /// Which members a change of the member list waits for: all that are reached and stay.
+    fn counting(&self) -> Vec<bool> {
+        let belongs = self.rings.target().unwrap_or(self.rings.current()).has(self.me);
+        let counts = |(at, known): (usize, &Member)| {
+            let leaves = known.beat.is_some_and(|beat| beat.state == MemberState::Draining);
+            // Who does not know this node for a member yet has to be told of the change first.
+            let counts = known.ignores_us && belongs || known.reachable && !leaves;
+            counts && at != self.me.as_usize()
+        };
+        self.members.iter().enumerate().map(counts).collect()
+    }
+
+    /// Members that keep this node from going by its target.
+    pub(super) fn target_waits_for(&self) -> Vec<MemberAddress> {
+        let counts = self.counting();
+        let waited_for = self.rings.waiting_for(|member| counts[member.as_usize()]).into_iter();
+        waited_for.map(|member| self.rings.current().address(member).clone()).collect()
     }
 
     /// Whether this node was on the smaller side of a partition: a member that it took out took it out too, and sends

@@ -258,6 +258,12 @@ impl Membership {
         self.known.lock().rings.target().map(|ring| ring.id())
     }
 
+    /// Members that keep it waiting: they do not know of that ring yet, or have not handed over what it places elsewhere.
+    #[must_use]
+    pub fn target_waits_for(&self) -> Vec<MemberAddress> {
+        self.known.lock().target_waits_for()
+    }
+
     /// Is told of every change of what is known.
     #[must_use]
     pub fn changes(&self) -> Waiter {

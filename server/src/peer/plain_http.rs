@@ -266,7 +266,7 @@ const fn heartbeat(state: MemberState, ours: &Heartbeat) -> Heartbeat {
         knows: Some(ours.incarnation),
         sees: Standing::Online,
         damages: 0,
-        online: 0,
+        online: 1,
         handed: true,
     }
 }

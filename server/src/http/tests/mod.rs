@@ -169,6 +169,7 @@ impl NodeStatus for Status {
             acting: "acting".into(),
             syncing_since_ms: None,
             target_ring_id: None,
+            target_waits_for: Vec::new(),
             handoff: Vec::new(),
             copies: CopiesReport::default(),
         }
