@@ -1,7 +1,7 @@
 //! What has expired does not come back, and nothing is gone before its time.
 //!
-//! Members' clocks differ, and when an object expires is written into it by the clock of who stored it: as much as
-//! clocks may differ, both may be off.
+//! A copy carries what is left of its life, so that members' clocks differ does not matter; but each runs at a pace of its
+//! own, and nothing is left out of the life of a copy for its way.
 
 use crate::history::{Action, Operation, Told};
 
@@ -9,8 +9,8 @@ use crate::history::{Action, Operation, Told};
 const MARGIN_MS: u64 = 1_000;
 
 /// What is wrong with a key whose objects expire.
-pub(super) fn check(operations: &[&Operation], skew_ms: u64, is_one_copy: bool) -> Option<String> {
-    let slack_ms = 2 * skew_ms + MARGIN_MS;
+pub(super) fn check(operations: &[&Operation], drift_ms: u64, is_one_copy: bool) -> Option<String> {
+    let slack_ms = 2 * drift_ms + MARGIN_MS;
     for read in operations.iter().filter(|operation| operation.action == Action::Get) {
         match read.told() {
             Some(Told::Found(Some(value))) => {

@@ -73,7 +73,7 @@ fn of_key(
         Kind::Register if is_one_copy => order::check(operations),
         Kind::Register => None,
         Kind::Counter => counters::check(operations, is_one_copy),
-        Kind::Expiring => expiry::check(operations, scenario.most_skew_ms(), is_one_copy),
+        Kind::Expiring => expiry::check(operations, scenario.most_drift_ms(), is_one_copy),
     };
     let kept = || match kind {
         Kind::Expiring => None,
