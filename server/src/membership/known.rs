@@ -237,10 +237,10 @@ impl Known {
         }
     }
 
-    /// Whether members are there, and none of them knows this node yet.
+    /// Whether a member is there that does not know this node yet: it goes by a ring without it, and executes requests
+    /// that this node would take for those of a member that is lost.
     pub(super) fn is_ignored(&self) -> bool {
         self.others().any(|(_, member)| member.ignores_us)
-            && !self.others().any(|(_, member)| member.reachable)
     }
 
     /// Members that can be reached and were not handed what they should keep.

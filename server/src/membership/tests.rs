@@ -137,6 +137,17 @@ fn a_member_that_does_not_count_this_one_yet_keeps_it_from_changing() {
 }
 
 #[test]
+fn a_new_member_waits_for_the_last_one_that_does_not_count_it_yet() {
+    let mut known = member_one(&[1, 2, 3]);
+    let three = known.index(3);
+    known.members[three.as_usize()].ignores_us = true;
+    known.hears(2, &beat(known.rings.current().id(), None, false));
+    assert!(known.is_ignored(), "member 2 alone does not know what member 3 executes");
+    known.hears(3, &beat(known.rings.current().id(), None, false));
+    assert!(!known.is_ignored());
+}
+
+#[test]
 fn when_a_change_is_complete_strays_are_looked_for_and_the_next_change_begins() {
     let mut known = member_one(&[1, 2]);
     let (old, new) = (known.rings.current().id(), ring(&[1, 2, 3]));
