@@ -130,7 +130,8 @@ impl Faults {
     }
 
     fn pause(&mut self, ring: &Condition) -> Option<Fault> {
-        let for_ms = self.random.one_of(&[100, 400, 800, 2_000, LONGEST_PAUSE_MS - 400]) + self.random.below(400);
+        let for_ms =
+            self.random.one_of(&[100, 400, 800, 2_000, LONGEST_PAUSE_MS - 400]) + self.random.below(400);
         Some(Fault::Pause { member: self.member(ring)?, for_ms })
     }
 

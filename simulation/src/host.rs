@@ -187,7 +187,9 @@ impl<N: Node> Life<N> {
     fn take(&self, me: usize, fabric: &Arc<Fabric>, arrival: Arrival) {
         let (node, fabric, life, pace) = (Arc::clone(&self.node), Arc::clone(fabric), self.number, self.pace);
         match arrival {
-            Arrival::Reply { call, result } => fabric.end(call, result.map(|reply| reply.unpacked(self.pace.now()))),
+            Arrival::Reply { call, result } => {
+                fabric.end(call, result.map(|reply| reply.unpacked(self.pace.now())))
+            }
             Arrival::Message { from, call, payload } => {
                 let payload = payload.unpacked(pace.now());
                 tokio::spawn(async move {

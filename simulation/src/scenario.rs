@@ -173,11 +173,7 @@ impl Scenario {
     pub const fn longest_pause_ms(&self) -> u64 {
         match self.weather {
             Weather::Pauses | Weather::Crashes | Weather::Storm => LONGEST_PAUSE_MS,
-            Weather::Calm
-            | Weather::Rolling
-            | Weather::Changes
-            | Weather::Partitions
-            | Weather::Guarded => 0,
+            Weather::Calm | Weather::Rolling | Weather::Changes | Weather::Partitions | Weather::Guarded => 0,
         }
     }
 

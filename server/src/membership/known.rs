@@ -7,7 +7,8 @@ use std::time::Duration;
 use ringhold_config::Cluster as Settings;
 use ringhold_ring::{
     Changeover, Health, Heartbeat, Incarnation, Mandate, MemberAddress, MemberHealth, MemberIndex,
-    MemberState, Probe, Readiness, Ring, RingError, RingId, Standing, Step, Tenure, Term, Timestamp, Transition, View,
+    MemberState, Probe, Readiness, Ring, RingError, RingId, Standing, Step, Tenure, Term, Timestamp,
+    Transition, View,
 };
 use tracing::info;
 
