@@ -1,15 +1,24 @@
 //! Keeping what other members copy here, and telling them what is here.
 
-use ringhold_ring::{Key, MemberAddress};
+use ringhold_ring::{Key, MemberAddress, Version};
 use tracing::warn;
 
 use super::Owner;
-use crate::object::Record;
+use crate::object::{OperationId, Record};
 use crate::peer::network::{Copied, CopyOf, Copying};
 use crate::store::{Applied, Room};
 use crate::telemetry::Gate;
 
 static SKEWED: Gate = Gate::new();
+
+/// A record, and the latest operations that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What is stored.
+    pub record: Record,
+    /// At most [`crate::peer::network::MAX_IDS`]; what made a later version is not part of it.
+    pub ids: Vec<(OperationId, Version)>,
+}
 
 impl Owner {
     /// Keeps a copy that `from` sends, unless what is here is newer, or this member acts as owner of its key itself.
@@ -52,9 +61,13 @@ impl Owner {
         let version = record.version();
         match self.store.apply(&key, record, room) {
             Ok(Applied::Stale(newer)) if newer > version => Copied::Newer(newer),
-            Ok(_) => {
+            Ok(Applied::Stale(_)) => {
+                self.repeats.merge(digest, version, &ids, now);
+                Copied::Kept
+            }
+            Ok(Applied::Created | Applied::Replaced) => {
                 self.note_stray(|| digest);
-                self.repeats.merge(digest, &ids, now);
+                self.repeats.replace(digest, version, &ids, now);
                 Copied::Kept
             }
             Err(_) => {
@@ -64,6 +77,14 @@ impl Owner {
                 Copied::Full
             }
         }
+    }
+
+    /// What is here under `key`, and the latest operations that it comes from: for another member, which must not run those
+    /// again, and no others.
+    #[must_use]
+    pub fn held(&self, key: &Key<'_>) -> Option<Held> {
+        let record = self.store.record(key)?;
+        Some(Held { record, ids: self.repeats.of(key.digest()) })
     }
 
     /// Which of these versions are newer than what is here.
