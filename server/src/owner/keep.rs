@@ -1,6 +1,6 @@
 //! Keeping what other members copy here, and telling them what is here.
 
-use ringhold_ring::{Key, MemberAddress, Version};
+use ringhold_ring::{Digest, Key, Mandate, MemberAddress, MemberIndex, Version};
 use tracing::warn;
 
 use super::Owner;
@@ -46,10 +46,11 @@ impl Owner {
                     return Copied::NotOwner;
                 }
                 let acts_here = || self.is_owner(digest, None, &self.membership.view());
-                // A turn that is taken is that of a write of this member's own, which may wait for `from`.
+                // A turn that is taken is that of a write of this member's own, which may wait for `from`: of two that
+                // act in the place of a third, the first goes first.
                 let turn = match self.order.try_turn(&key) {
                     Some(turn) => turn,
-                    None if acts_here() => return Copied::NotOwner,
+                    None if acts_here() || self.goes_before(from, digest) => return Copied::NotOwner,
                     None => self.order.turn(&key).await,
                 };
                 if acts_here() {
@@ -77,6 +78,14 @@ impl Owner {
                 Copied::Full
             }
         }
+    }
+
+    /// Whether this member acts, and stands before `other` in the preference list.
+    fn goes_before(&self, other: &MemberAddress, digest: Digest) -> bool {
+        let view = self.membership.view();
+        let mut list = view.ring().preference_list(digest);
+        let is_either = |member: &MemberIndex| *member == view.me() || view.ring().address(*member) == other;
+        self.membership.mandate() == Mandate::Acting && list.find(is_either) == Some(view.me())
     }
 
     /// What is here under `key`, and the latest operations that it comes from: for another member, which must not run those
