@@ -217,6 +217,7 @@ impl Owner {
                 }
                 Placed::NotOwner(member) => return Execution::Elsewhere { to: Some(member), may_have_run },
                 Placed::Newer(member) => self.fetch(key, &member).await,
+                Placed::Unheard => {}
             }
         }
         let refusal = Refusal::Unavailable(
