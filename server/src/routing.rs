@@ -333,8 +333,8 @@ impl Objects {
         // Who used up its time may just be slow. With all of `cluster.peer_timeout`, it has been asked whether it lives.
         if began.elapsed() < timeout {
             parts.membership.damage(to, &failure.to_string(), stops);
+            journey.passage.after_failure = true;
         }
-        journey.passage.after_failure = true;
         journey.may_have_run |= matches!(failure, PeerError::Lost(_)) && !journey.operation.is_read();
         let replicas = parts.membership.view().ring().replicas();
         // With copies, whoever becomes owner knows whether the operation ran; without, nobody does.
