@@ -4,7 +4,8 @@
 //! newer ones, and one of them answers instead. It acts once everybody it can reach has handed it what it missed and
 //! sends it requests again. From then on it acts until it must assume that others took its place:
 //!
-//! - it finds that it was stopped for a while ([`Tenure::stalled`]), and somebody took it out meanwhile;
+//! - it finds that it was stopped for a while ([`Tenure::stalled`]), and somebody took it out meanwhile, or is gone and
+//!   cannot be asked while a third member knows what was written;
 //! - more than half of the members that it can reach, itself included, say that they took it out;
 //! - it turns out to be on the smaller side of a partition ([`Tenure::yields`]).
 //!
@@ -48,6 +49,8 @@ pub struct Tenure {
     phase: Phase,
     patience: Duration,
     peers: Vec<Peer>,
+    /// When it was last stopped: whether a third member keeps what this one and another do.
+    has_heirs: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,8 @@ struct Peer {
     said: Option<Said>,
     /// Whether that was after this member last began to doubt.
     fresh: bool,
+    /// It was there when this member was stopped, and has not said since what it did meanwhile.
+    owes: bool,
     /// How often it had found this member damaged when this member began to act; who starts anew counts anew.
     damages: u32,
 }
@@ -96,7 +101,7 @@ impl Tenure {
     #[must_use]
     pub fn new(members: usize, me: MemberIndex, incarnation: Incarnation, patience: Duration) -> Self {
         let peers = vec![Peer::default(); members];
-        Self { me, incarnation, term: 0, phase: Phase::Starting, patience, peers }
+        Self { me, incarnation, term: 0, phase: Phase::Starting, patience, peers, has_heirs: false }
     }
 
     /// The same on another roster, where `from` tells where each of its `members` was before.
@@ -181,8 +186,15 @@ impl Tenure {
 
     /// What a member said last, it said after this one last began to doubt: it was asked after that.
     pub fn confirmed(&mut self, by: MemberIndex, now: Timestamp) {
-        self.peers[by.as_usize()].fresh = true;
+        let peer = &mut self.peers[by.as_usize()];
+        (peer.fresh, peer.owes) = (true, false);
         self.settle(now);
+    }
+
+    /// Whether it is yet to be heard what `member` says since this one last began to doubt.
+    #[must_use]
+    pub fn awaits(&self, member: MemberIndex) -> bool {
+        !self.peers[member.as_usize()].fresh
     }
 
     /// Another member did not answer.
@@ -191,13 +203,17 @@ impl Tenure {
         self.settle(now);
     }
 
-    /// This process did not run for so long that others may have taken its place.
-    pub fn stalled(&mut self, now: Timestamp) {
-        self.peers.iter_mut().for_each(|peer| peer.fresh = false);
+    /// This process did not run for so long that others may have taken its place. Each key has `replicas` home members.
+    pub fn stalled(&mut self, replicas: usize, now: Timestamp) {
+        self.has_heirs = replicas > 2;
+        for peer in &mut self.peers {
+            peer.fresh = false;
+            peer.owes |= peer.reachable;
+        }
         if self.phase == Phase::Acting {
             self.enter(Phase::Doubting);
-            self.settle(now);
         }
+        self.settle(now);
     }
 
     /// Whether `member` took this incarnation out since it began to act.
@@ -241,6 +257,9 @@ impl Tenure {
     fn settle(&mut self, now: Timestamp) {
         loop {
             let next = match self.phase {
+                Phase::Syncing { .. } | Phase::Granted { .. } | Phase::Doubting if self.is_forsaken() => {
+                    self.reincarnate(now)
+                }
                 Phase::Syncing { since } if self.is_handed_all() || now.since(since) >= self.patience => {
                     Phase::Granted { since: now }
                 }
@@ -267,6 +286,7 @@ impl Tenure {
     fn reincarnate(&mut self, now: Timestamp) -> Phase {
         self.incarnation = self.incarnation.next();
         self.term = 0;
+        self.peers.iter_mut().for_each(|peer| peer.owes = false);
         Phase::Syncing { since: now }
     }
 
@@ -289,12 +309,20 @@ impl Tenure {
     }
 
     fn is_handed_all(&self) -> bool {
-        self.informed().all(|(peer, said)| peer.has_nothing() || said.is_some_and(|said| said.handed))
+        let has_handed = |said: &Said| said.handed;
+        self.informed().all(|(peer, said)| peer.has_nothing() || !peer.owes && said.is_some_and(has_handed))
+    }
+
+    /// Whether somebody is gone who was there when this member was stopped: it may have taken this one out and written
+    /// since, and a third member has what this one missed without knowing that it did.
+    fn is_forsaken(&self) -> bool {
+        let may_have_written = |peer: &Peer| peer.owes && !peer.reachable && !peer.has_nothing();
+        self.has_heirs && self.peers.iter().any(may_have_written)
     }
 
     fn is_seen_by_all(&self) -> bool {
         let sees = |said: &Said| said.sees == Standing::Online;
-        self.informed().all(|(peer, said)| peer.has_nothing() || said.is_some_and(sees))
+        self.informed().all(|(peer, said)| peer.has_nothing() || !peer.owes && said.is_some_and(sees))
     }
 
     /// Those who took this incarnation out since it began to act.

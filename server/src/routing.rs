@@ -20,7 +20,7 @@ use crate::membership::Membership;
 use crate::object::{
     Answer, Conditions, Delivery, Forwarding, Operation, OperationId, Outcome, Refusal, Route,
 };
-use crate::owner::{Authority, Execution, Owner};
+use crate::owner::{Authority, Execution, Held, Owner};
 use crate::peer::PeerError;
 use crate::peer::network::{Ask, Executed, Handler, MAX_HOPS, Network, Passage, Told};
 use crate::sweep;
@@ -333,8 +333,8 @@ impl Objects {
         // Who used up its time may just be slow. With all of `cluster.peer_timeout`, it has been asked whether it lives.
         if began.elapsed() < timeout {
             parts.membership.damage(to, &failure.to_string(), stops);
+            journey.passage.after_failure = true;
         }
-        journey.passage.after_failure = true;
         journey.may_have_run |= matches!(failure, PeerError::Lost(_)) && !journey.operation.is_read();
         let replicas = parts.membership.view().ring().replicas();
         // With copies, whoever becomes owner knows whether the operation ran; without, nobody does.
@@ -426,7 +426,10 @@ impl Handler for Objects {
         match ask {
             Ask::Heartbeat(beat) => membership.answer(from, &beat).map_or(Told::Busy, Told::Heartbeat),
             Ask::Copy(copy) => Told::Copied(owner.keep(from, copy).await),
-            Ask::Record(key) => Told::Record(owner.store().record(&key), owner.repeats().of(key.digest())),
+            Ask::Record(key) => match owner.held(&key) {
+                Some(Held { record, ids }) => Told::Record(Some(record), ids),
+                None => Told::Record(None, Vec::new()),
+            },
             Ask::Offer(offers) => Told::Wanted(owner.wants(&offers)),
             Ask::Sums { bits } => {
                 let view = Arc::clone(&membership.view());

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use ringhold_ring::{Heartbeat, Key, MemberAddress, MemberState, Standing};
 use ringhold_server::object::{Answer, Delivery, Operation};
-use ringhold_server::peer::network::{Ask, CopyOf, Executed, Passage, Told};
+use ringhold_server::peer::network::{Ask, CopyOf, Copying, Executed, Passage, Told};
 use tokio::sync::oneshot;
 
 use crate::log::{Event, Log};
@@ -146,6 +146,17 @@ pub struct Delays {
     pub stragglers_permille: u64,
 }
 
+/// What members have sent each other so far, answers aside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Requests that another member is to execute.
+    pub forwards: u64,
+    /// Copies of new writes.
+    pub copies: u64,
+    /// Heartbeats.
+    pub heartbeats: u64,
+}
+
 struct Call {
     from: usize,
     to: usize,
@@ -170,6 +181,7 @@ struct Inner {
     calls: BTreeMap<u64, Call>,
     /// What each member last said to each other one, and when.
     beats: Vec<Vec<Option<(u64, Heartbeat)>>>,
+    sent: Sent,
     numbers: u64,
     step_ms: (u64, u64),
     log: Log,
@@ -198,6 +210,7 @@ impl Fabric {
             notices: Vec::new(),
             calls: BTreeMap::new(),
             beats: vec![vec![None; size]; size],
+            sent: Sent::default(),
             numbers: 0,
             step_ms: (0, 0),
             log,
@@ -312,6 +325,12 @@ impl Fabric {
         !inner.links[from][to].is_cut && !inner.links[to][from].is_cut
     }
 
+    /// What members have sent each other so far.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        self.0.lock().sent
+    }
+
     /// Sends `payload` from a member to another; the receiver gets how it ended, if it ends.
     #[must_use]
     pub fn call(
@@ -328,8 +347,14 @@ impl Fabric {
         let call = inner.number();
         let was_connected = inner.connected[from][to];
         let reaches = !inner.links[from][to].is_cut && (was_connected || !inner.links[to][from].is_cut);
-        if let Payload::Ask(Ask::Heartbeat(beat)) = &payload {
-            inner.beats[from][to] = Some((now_ms, *beat));
+        match &payload {
+            Payload::Execute { .. } => inner.sent.forwards += 1,
+            Payload::Ask(Ask::Copy(CopyOf { copying: Copying::Write(_), .. })) => inner.sent.copies += 1,
+            Payload::Ask(Ask::Heartbeat(beat)) => {
+                inner.sent.heartbeats += 1;
+                inner.beats[from][to] = Some((now_ms, *beat));
+            }
+            Payload::Ask(_) => {}
         }
         let is_connected = was_connected || reaches;
         inner.calls.insert(call, Call { from, to, is_connected, comes_twice: false, answer });

@@ -10,7 +10,7 @@ use ringhold_ring::MemberAddress;
 
 use crate::checks::{Agreement, Holding, Seen, Violation};
 use crate::clients::{Clients, Next, Request, TIMEOUT};
-use crate::fabric::{Arrival, Fabric, Link, Notice};
+use crate::fabric::{Arrival, Fabric, Link, Notice, Sent};
 use crate::faults::{Condition, Fault, Faults};
 use crate::history::History;
 use crate::host::Host;
@@ -69,6 +69,8 @@ pub struct Run {
     pub violations: Vec<Violation>,
     /// From when on nobody writes any more, and all is whole or should be.
     pub quiet_ms: u64,
+    /// What members sent each other until then.
+    pub sent: Sent,
     /// What every living member holds in the end.
     pub agreement: Agreement,
     /// Requests that failed.
@@ -164,12 +166,12 @@ impl<'a, N: Node> World<'a, N> {
             self.run_until(self.now_ms + LOOK_MS);
         }
         let agreement = self.heal();
-        let quiet_ms = self.now_ms;
+        let (quiet_ms, sent) = (self.now_ms, self.fabric.sent());
         self.read_all();
-        self.finish(quiet_ms, agreement)
+        self.finish(quiet_ms, sent, agreement)
     }
 
-    fn finish(mut self, quiet_ms: u64, agreement: Agreement) -> Run {
+    fn finish(mut self, quiet_ms: u64, sent: Sent, agreement: Agreement) -> Run {
         let history = self.clients.history().clone();
         self.tally.operations = history.0.len() as u64;
         self.tally.unknown = history.0.iter().filter(|operation| operation.is_unknown()).count() as u64;
@@ -179,6 +181,7 @@ impl<'a, N: Node> World<'a, N> {
             history,
             violations: self.violations,
             quiet_ms,
+            sent,
             agreement,
             failures,
             tally: self.tally,

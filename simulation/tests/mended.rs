@@ -67,3 +67,28 @@ fn what_expired_does_not_give_way_to_an_older_object_of_two_that_did_not_reach_e
 fn what_expired_at_who_has_not_heard_of_a_change_does_not_give_way_to_an_older_object() {
     assert_keeps_its_promises(43, Weather::Changes);
 }
+
+#[test]
+fn a_patch_on_a_copy_that_lost_to_another_is_not_taken_for_done() {
+    assert_keeps_its_promises(1960, Weather::Pauses);
+}
+
+#[test]
+fn a_record_is_handed_with_the_operations_that_it_comes_from() {
+    assert_keeps_its_promises(307, Weather::Partitions);
+}
+
+#[test]
+fn a_member_is_not_given_up_after_a_silence_that_it_would_not_notice() {
+    assert_keeps_its_promises(817, Weather::Pauses);
+}
+
+#[test]
+fn a_member_that_was_stopped_on_its_way_back_asks_again_whether_it_has_everything() {
+    assert_keeps_its_promises(2125, Weather::Pauses);
+}
+
+#[test]
+fn whose_question_is_answered_is_still_to_be_asked() {
+    assert_keeps_its_promises(1630, Weather::Pauses);
+}

@@ -60,6 +60,8 @@ struct Shunned {
 pub enum Why {
     /// It is lost: what was under way through it may fail.
     Lost,
+    /// It cannot reach the others: what it acknowledges by itself, they may go on without.
+    CutOff,
     /// It leaves in good order: what is under way through it is answered.
     Leaving,
 }
@@ -85,10 +87,29 @@ impl Told {
         self.operations.iter().filter(|operation| !operation.is_answered() && self.was_lost(operation))
     }
 
+    /// Every operation; what a member acknowledged that was cut off then counts as unknown, as nothing is promised of it.
+    #[must_use]
+    pub fn promised(&self) -> Vec<Operation> {
+        let mut operations = self.operations.clone();
+        let is_overruled =
+            |operation: &Operation| operation.is_answered() && self.went_through(Why::CutOff, operation);
+        for operation in operations.iter_mut().filter(|operation| is_overruled(operation)) {
+            operation.outcome = Outcome::Unknown("acknowledged by a member that was cut off".to_owned());
+        }
+        operations
+    }
+
     fn was_lost(&self, operation: &Operation) -> bool {
-        let overlaps = |shunned: &Shunned| operation.start < shunned.until && operation.end >= shunned.from;
-        let mut losses = self.shunned.iter().filter(|shunned| shunned.why == Why::Lost);
-        losses.any(|shunned| shunned.member == operation.through && overlaps(shunned))
+        [Why::Lost, Why::CutOff].into_iter().any(|why| self.went_through(why, operation))
+    }
+
+    /// Whether it went through a member that was not to be used then, for this reason.
+    fn went_through(&self, why: Why, operation: &Operation) -> bool {
+        let mut shunned = self.shunned.iter().filter(|shunned| shunned.why == why);
+        shunned.any(|shunned| {
+            let overlaps = operation.start < shunned.until && operation.end >= shunned.from;
+            shunned.member == operation.through && overlaps
+        })
     }
 
     /// The longest time between `from` and `until` in which no operation was answered.

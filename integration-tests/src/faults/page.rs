@@ -177,6 +177,7 @@ which needs Linux, and root or a kernel that lets everyone make namespaces. The 
 ";
 
 const COLUMNS: &str = "- **lost**: keys of which an acknowledged change was missing after the ring was whole again, read through every member.
+  What a member acknowledged after it was cut off does not count: the others may have gone on without it.
 - **twice**: counters that counted a patch twice.
 - **linearizable**: whether the history of every key is, judged by `todc-utils`.
 - **failed**: operations that failed through members that were not lost; their outcome is unknown to the client, who may repeat them.

@@ -197,7 +197,7 @@ async fn pause(stage: &mut Stage) -> Effect {
 async fn spoil_one(stage: &mut Stage, scenario: Scenario, wire: Wire) -> Effect {
     let victim = stage.victims(1)[0];
     let mut play = stage.begin(scenario.name()).await;
-    play.load.shun(victim, Why::Lost);
+    play.load.shun(victim, Why::CutOff);
     stage.lan.spoil(victim, wire);
     play.load.go_on_for(stage.time).await;
     stage.lan.heal();

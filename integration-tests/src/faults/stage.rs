@@ -223,9 +223,10 @@ impl Stage {
             not_linearizable: Vec::new(),
             unequal,
         };
+        let promised = told.promised();
         for (key, reads) in found.into_iter().enumerate() {
             let name = play.load.key(key);
-            let mut operations = told.operations.clone();
+            let mut operations = promised.clone();
             operations.retain(|operation| operation.key == key);
             effect.judge(&name, operations, reads);
         }

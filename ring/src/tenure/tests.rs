@@ -106,7 +106,7 @@ fn it_does_not_wait_for_ever() {
 fn a_member_that_was_stopped_asks_everybody_before_it_goes_on() {
     let mut tenure = acting();
     let term = tenure.term();
-    tenure.stalled(at(0));
+    tenure.stalled(3, at(0));
     assert_eq!(tenure.mandate(), Mandate::Doubting);
     hear(&mut tenure, 1, Standing::Online, 0, true);
     assert_eq!(tenure.mandate(), Mandate::Doubting);
@@ -119,7 +119,7 @@ fn a_member_that_was_stopped_asks_everybody_before_it_goes_on() {
 #[test]
 fn a_member_that_was_stopped_and_taken_out_begins_anew() {
     let mut tenure = acting();
-    tenure.stalled(at(0));
+    tenure.stalled(3, at(0));
     hear(&mut tenure, 1, Standing::Offline, 1, true);
     assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Syncing, Mandate::Passive));
     assert_eq!(tenure.incarnation(), FIRST.next());
@@ -135,19 +135,80 @@ fn a_member_that_starts_anew_counts_anew_how_often_it_took_this_one_out() {
     assert_eq!(tenure.mandate(), Mandate::Acting);
     let online = beat(&tenure, Standing::Online, 0, true);
     tenure.heard(member(1), &Heartbeat { incarnation: Incarnation::new(100), ..online }, at(0));
-    tenure.stalled(at(0));
+    tenure.stalled(3, at(0));
     let offline = beat(&tenure, Standing::Offline, 1, true);
     tenure.heard(member(1), &Heartbeat { incarnation: Incarnation::new(100), ..offline }, at(0));
     assert_eq!((tenure.state(), tenure.incarnation()), (MemberState::Syncing, FIRST.next()));
 }
 
 #[test]
-fn a_member_that_was_stopped_does_not_wait_for_those_it_no_longer_reaches() {
+fn a_member_that_was_stopped_does_not_wait_for_who_was_gone_before() {
     let mut tenure = acting();
-    tenure.stalled(at(0));
+    tenure.lost(member(2), at(0));
+    tenure.stalled(3, at(0));
+    hear(&mut tenure, 1, Standing::Online, 0, true);
+    assert_eq!((tenure.mandate(), tenure.incarnation()), (Mandate::Acting, FIRST));
+}
+
+#[test]
+fn a_member_that_was_stopped_begins_anew_when_somebody_went_meanwhile_who_may_have_taken_it_out() {
+    let mut tenure = acting();
+    tenure.stalled(3, at(0));
     hear(&mut tenure, 1, Standing::Online, 0, true);
     tenure.lost(member(2), at(0));
+    assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Syncing, Mandate::Passive));
+    assert_eq!(tenure.incarnation(), FIRST.next());
+    hear(&mut tenure, 1, Standing::Online, 0, true);
     assert_eq!(tenure.mandate(), Mandate::Acting);
+}
+
+#[test]
+fn who_holds_the_only_copy_that_is_left_goes_on() {
+    let mut tenure = acting();
+    tenure.stalled(2, at(0));
+    hear(&mut tenure, 1, Standing::Online, 0, true);
+    assert!(tenure.awaits(member(2)) && !tenure.awaits(member(1)));
+    tenure.lost(member(2), at(0));
+    assert_eq!((tenure.mandate(), tenure.incarnation()), (Mandate::Acting, FIRST));
+}
+
+#[test]
+fn who_has_left_takes_nobody_out() {
+    let mut tenure = acting();
+    let beat = Heartbeat { state: MemberState::Draining, ..beat(&tenure, Standing::Online, 0, true) };
+    tenure.heard(member(2), &beat, at(0));
+    tenure.stalled(3, at(0));
+    tenure.lost(member(2), at(0));
+    hear(&mut tenure, 1, Standing::Online, 0, true);
+    assert_eq!((tenure.mandate(), tenure.incarnation()), (Mandate::Acting, FIRST));
+}
+
+#[test]
+fn what_a_member_was_told_before_it_was_stopped_on_its_way_back_is_asked_again() {
+    for sees in [Standing::Offline, Standing::Online] {
+        let mut tenure = started();
+        hear(&mut tenure, 1, Standing::Online, 0, true);
+        hear(&mut tenure, 2, sees, 0, sees == Standing::Offline);
+        tenure.introduced(at(0));
+        assert_eq!(tenure.mandate(), Mandate::Passive);
+        tenure.stalled(3, at(0));
+        hear(&mut tenure, 2, Standing::Online, 0, true);
+        assert_eq!(tenure.mandate(), Mandate::Passive);
+        hear(&mut tenure, 1, Standing::Online, 0, true);
+        assert_eq!((tenure.mandate(), tenure.incarnation()), (Mandate::Acting, FIRST));
+    }
+}
+
+#[test]
+fn a_member_that_was_stopped_on_its_way_back_begins_anew_when_somebody_went_meanwhile() {
+    let mut tenure = started();
+    hear(&mut tenure, 1, Standing::Online, 0, true);
+    hear(&mut tenure, 2, Standing::Offline, 0, true);
+    tenure.introduced(at(0));
+    tenure.stalled(3, at(0));
+    hear(&mut tenure, 2, Standing::Online, 0, true);
+    tenure.lost(member(1), at(0));
+    assert_eq!((tenure.state(), tenure.incarnation()), (MemberState::Syncing, FIRST.next()));
 }
 
 #[test]

@@ -16,8 +16,9 @@ use crate::peer::network::{Ask, Told};
 /// What changes within so short a time is said at once.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// A member that another one asked about lives if it answers within this part of `cluster.peer_timeout`.
-const QUICK: u32 = 20;
+/// Who is asked whether it lives does if it answers within this part of `cluster.peer_timeout`. Who is stopped for so long
+/// notices it, so that nobody is given up who does not know.
+const QUICK: u32 = 4;
 
 /// A question that brought no answer.
 #[derive(Debug)]
@@ -48,15 +49,15 @@ impl Membership {
     }
 
     /// Waits for the answer of `member` to a request that has all of `cluster.peer_timeout`. When half of that is over,
-    /// `member` is asked whether it lives, and is damaged if it does not say so before the other half ends. Who lives is not
-    /// blamed for being slow: it may wait for somebody who is damaged itself.
+    /// `member` is asked whether it lives. Who lives is not blamed for being slow: it may wait for somebody who is damaged
+    /// itself.
     pub async fn watch<T>(&self, member: &MemberAddress, answer: impl Future<Output = T>) -> T {
         let half = self.settings.peer_timeout / 2;
         let mut answer = std::pin::pin!(answer);
         if let Ok(answer) = tokio::time::timeout(half, &mut answer).await {
             return answer;
         }
-        let verified = std::pin::pin!(self.verify_within(member, half - half / 8));
+        let verified = std::pin::pin!(self.verify(member));
         match futures_util::future::select(answer, verified).await {
             Either::Left((answer, _)) => answer,
             Either::Right((_, answer)) => answer.await,
@@ -81,12 +82,7 @@ impl Membership {
 
     /// Whether `member` lives, by a quick question; if it does not, it is damaged.
     pub async fn verify(&self, member: &MemberAddress) -> bool {
-        let timeout = (self.settings.peer_timeout / QUICK).max(Duration::from_millis(10));
-        self.verify_within(member, timeout).await
-    }
-
-    async fn verify_within(&self, member: &MemberAddress, timeout: Duration) -> bool {
-        match self.exchange(member, timeout).await {
+        match self.exchange(member, self.settings.peer_timeout / QUICK).await {
             Ok(()) => true,
             Err(Unanswered { why, doubts }) => {
                 self.damage(member, &why, doubts);
@@ -170,11 +166,10 @@ impl Membership {
         debug!(%member, why, "not told");
         let now = self.clock.now();
         self.change(now, |known| {
-            // What was asked before this node was stopped failed because it was; the member is asked again.
+            // What was asked before this node was stopped failed because it was.
             let member = known.index_of(member).filter(|_| known.doubts == doubts)?;
+            // Doubt is to be settled by answers: it is asked again.
             if self.is_in_doubt(known, now) {
-                // Doubt is to be settled by answers: it is asked again.
-                known.members[member.as_usize()].told = None;
                 return None;
             }
             if !known.health.is_online(member) {

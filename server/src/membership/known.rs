@@ -222,9 +222,7 @@ impl Known {
     pub(super) fn stalled(&mut self, now: Timestamp) {
         self.doubts += 1;
         self.doubts_since = Some(now);
-        self.tenure.stalled(now);
-        // Everybody is asked.
-        self.members.iter_mut().for_each(|member| member.told = None);
+        self.tenure.stalled(self.rings.current().replicas(), now);
     }
 
     pub(super) fn observe_term(&mut self, from: MemberIndex, term: Term) -> Result<(), Term> {
@@ -490,13 +488,15 @@ impl Known {
         self.to_tell().next().is_some()
     }
 
-    /// Members that can be reached and were last told something else.
+    /// Members that can be reached and were last told something else, or have yet to answer since this node began to doubt:
+    /// what it tells those who ask it brings no answer.
     pub(super) fn to_tell(&self) -> impl Iterator<Item = MemberIndex> {
         let unsettled = self.is_unsettled();
         let others = self.others().filter(|(_, member)| member.reachable);
-        others
-            .filter(move |(index, member)| member.told != Some(self.heartbeat(*index, unsettled)))
-            .map(|(index, _)| index)
+        let is_due = move |(index, member): &(MemberIndex, &Member)| {
+            self.tenure.awaits(*index) || member.told != Some(self.heartbeat(*index, unsettled))
+        };
+        others.filter(is_due).map(|(index, _)| index)
     }
 
     /// What `to` is told now; it is not told again before it changes.

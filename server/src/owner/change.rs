@@ -85,6 +85,33 @@ impl Owner {
         }
     }
 
+    /// What is stored, where `operation` has run: whoever ran it may not have come to copy it to all, or to answer.
+    pub(super) fn change_again(
+        &self,
+        key: &Key<'_>,
+        operation: &Operation,
+        members: usize,
+    ) -> Result<Change, Refusal> {
+        let object = || {
+            let ran_and_gone = || Refusal::OutcomeUnknown("it ran, and the object has gone since".to_owned());
+            self.store.get(key).map(Record::Object).ok_or_else(ran_and_gone)
+        };
+        match operation {
+            Operation::Get { .. } => self.change(key, operation, members),
+            Operation::Put { .. } => Ok(Change { record: object()?, answer: Answer::Put }),
+            Operation::Patch { .. } => {
+                Ok(Change { record: object()?, answer: Answer::Patch { created: false } })
+            }
+            Operation::Delete { .. } => match self.store.record(key) {
+                Some(record) => Ok(Change { record, answer: Answer::Delete }),
+                None => {
+                    let conditions = Conditions::default();
+                    self.change(key, &Operation::Delete { conditions }, members)
+                }
+            },
+        }
+    }
+
     fn check(&self, key: &Key<'_>, conditions: &Conditions) -> Result<(), Refusal> {
         if conditions.is_empty() || conditions.hold_for_write(self.store.version(key)) {
             Ok(())

@@ -41,6 +41,8 @@ pub(super) enum Placed {
     NotOwner(MemberAddress),
     /// This member has a newer record.
     Newer(MemberAddress),
+    /// A receiver did not answer, and is not taken out for it: this member was stopped, and must ask whether it still acts.
+    Unheard,
 }
 
 impl Placement {
@@ -96,9 +98,10 @@ impl Copies {
                 .collect();
             let mut answers: Vec<_> = sending.collect().await;
             let kept = answers.iter().filter(|(_, copied)| *copied == Some(Copied::Kept)).count();
-            let failed = answers.iter().any(|(_, copied)| copied.is_none());
+            let silent = answers.iter().filter(|(_, copied)| copied.is_none());
+            let silent: Vec<_> = silent.map(|(rank, _)| receivers[*rank].clone()).collect();
             held += kept;
-            may_be_kept |= kept > 0 || failed;
+            may_be_kept |= kept > 0 || !silent.is_empty();
             // Which of several refusals is heeded must not hang on who was faster.
             answers.sort_unstable_by_key(|(rank, copied)| (!matches!(copied, Some(Copied::NotOwner)), *rank));
             let refused = answers.into_iter().find_map(|(rank, copied)| match copied? {
@@ -109,10 +112,13 @@ impl Copies {
             if let Some(placed) = refused {
                 return Placement { placed, may_be_kept };
             }
-            if !failed {
+            if silent.is_empty() {
                 break;
             }
             let again = addresses(&self.membership.view());
+            if silent.iter().any(|member| again.contains(member)) {
+                return Placement { placed: Placed::Unheard, may_be_kept };
+            }
             receivers = again.into_iter().filter(|member| !receivers.contains(member)).collect();
         }
         Placement { placed: Placed::Held(held), may_be_kept }

@@ -1,15 +1,24 @@
 //! Keeping what other members copy here, and telling them what is here.
 
-use ringhold_ring::{Key, MemberAddress};
+use ringhold_ring::{Digest, Key, Mandate, MemberAddress, MemberIndex, Version};
 use tracing::warn;
 
 use super::Owner;
-use crate::object::Record;
+use crate::object::{OperationId, Record};
 use crate::peer::network::{Copied, CopyOf, Copying};
 use crate::store::{Applied, Room};
 use crate::telemetry::Gate;
 
 static SKEWED: Gate = Gate::new();
+
+/// A record, and the latest operations that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What is stored.
+    pub record: Record,
+    /// At most [`crate::peer::network::MAX_IDS`]; what made a later version is not part of it.
+    pub ids: Vec<(OperationId, Version)>,
+}
 
 impl Owner {
     /// Keeps a copy that `from` sends, unless what is here is newer, or this member acts as owner of its key itself.
@@ -37,10 +46,11 @@ impl Owner {
                     return Copied::NotOwner;
                 }
                 let acts_here = || self.is_owner(digest, None, &self.membership.view());
-                // A turn that is taken is that of a write of this member's own, which may wait for `from`.
+                // A turn that is taken is that of a write of this member's own, which may wait for `from`: of two that
+                // act in the place of a third, the first goes first.
                 let turn = match self.order.try_turn(&key) {
                     Some(turn) => turn,
-                    None if acts_here() => return Copied::NotOwner,
+                    None if acts_here() || self.goes_before(from, digest) => return Copied::NotOwner,
                     None => self.order.turn(&key).await,
                 };
                 if acts_here() {
@@ -52,9 +62,13 @@ impl Owner {
         let version = record.version();
         match self.store.apply(&key, record, room) {
             Ok(Applied::Stale(newer)) if newer > version => Copied::Newer(newer),
-            Ok(_) => {
+            Ok(Applied::Stale(_)) => {
+                self.repeats.merge(digest, version, &ids, now);
+                Copied::Kept
+            }
+            Ok(Applied::Created | Applied::Replaced) => {
                 self.note_stray(|| digest);
-                self.repeats.merge(digest, &ids, now);
+                self.repeats.replace(digest, version, &ids, now);
                 Copied::Kept
             }
             Err(_) => {
@@ -64,6 +78,22 @@ impl Owner {
                 Copied::Full
             }
         }
+    }
+
+    /// Whether this member acts, and stands before `other` in the preference list.
+    fn goes_before(&self, other: &MemberAddress, digest: Digest) -> bool {
+        let view = self.membership.view();
+        let mut list = view.ring().preference_list(digest);
+        let is_either = |member: &MemberIndex| *member == view.me() || view.ring().address(*member) == other;
+        self.membership.mandate() == Mandate::Acting && list.find(is_either) == Some(view.me())
+    }
+
+    /// What is here under `key`, and the latest operations that it comes from: for another member, which must not run those
+    /// again, and no others.
+    #[must_use]
+    pub fn held(&self, key: &Key<'_>) -> Option<Held> {
+        let record = self.store.record(key)?;
+        Some(Held { record, ids: self.repeats.of(key.digest()) })
     }
 
     /// Which of these versions are newer than what is here.

@@ -40,10 +40,11 @@ use change::Change;
 use conditions::Verdict;
 use copies::{Copies, Placed, Placement};
 pub use counts::CopyCounts;
+pub use keep::Held;
 use order::Order;
 use repeats::Repeats;
 
-/// How often a write starts over because another member turned out to have a newer record.
+/// How often a write starts over because another member turned out to have a newer record, or this one was stopped.
 const ATTEMPTS: usize = 5;
 
 /// Executes operations on the local store, one write at a time for each key.
@@ -185,10 +186,14 @@ impl Owner {
             if !self.may(digest, authority, &view) {
                 return Execution::Elsewhere { to: None, may_have_run };
             }
-            if id.is_some_and(|id| self.repeats.seen(digest(), id).is_some()) {
-                return Execution::Done(self.repeated(key, &operation));
-            }
-            let change = match self.change(key, &operation, view.ring().len()) {
+            let has_run = id.is_some_and(|id| self.repeats.seen(digest(), id).is_some());
+            may_have_run |= has_run;
+            let members = view.ring().len();
+            let change = match has_run {
+                true => self.change_again(key, &operation, members),
+                false => self.change(key, &operation, members),
+            };
+            let change = match change {
                 Ok(change) => change,
                 Err(refusal) => return Execution::Done(Err(refusal.honest(may_have_run))),
             };
@@ -212,9 +217,12 @@ impl Owner {
                 }
                 Placed::NotOwner(member) => return Execution::Elsewhere { to: Some(member), may_have_run },
                 Placed::Newer(member) => self.fetch(key, &member).await,
+                Placed::Unheard => {}
             }
         }
-        let refusal = Refusal::Unavailable("the object changed at other members again and again".to_owned());
+        let refusal = Refusal::Unavailable(
+            "other members had newer objects, or did not answer, again and again".to_owned(),
+        );
         Execution::Done(Err(refusal.honest(may_have_run)))
     }
 
@@ -291,7 +299,9 @@ impl Owner {
                 Err(full) => return Some(Err(full.into())),
             },
         };
-        if let Applied::Stale(_) = applied {
+        if let Applied::Stale(newer) = applied
+            && newer > change.record.version()
+        {
             return None;
         }
         self.note_stray(&digest);
@@ -309,29 +319,14 @@ impl Owner {
         }
     }
 
-    /// What the first run of a repeated operation would answer, as far as that can be known.
-    fn repeated(&self, key: &Key<'_>, operation: &Operation) -> Result<Outcome, Refusal> {
-        let ran_and_gone = || Refusal::OutcomeUnknown("it ran, and the object has gone since".to_owned());
-        let object = self.store.get(key);
-        match operation {
-            Operation::Get { conditions } => self.get(key, conditions),
-            Operation::Put { .. } => {
-                object.map(|object| Outcome::Replaced(object.version)).ok_or_else(ran_and_gone)
-            }
-            Operation::Delete { .. } => Ok(Outcome::Deleted),
-            Operation::Patch { .. } => {
-                object.map(|object| Outcome::Patched { object, created: false }).ok_or_else(ran_and_gone)
-            }
-        }
-    }
-
     /// Takes over the newer record that `member` has; whoever starts over sees it.
     async fn fetch(&self, key: &Key<'_>, member: &MemberAddress) {
         let Some((record, ids)) = self.copies.fetch(key, member).await else { return };
-        let now = self.clock.now();
-        let _ = self.versions.observe(record.version(), now);
-        self.repeats.merge(key.digest(), &ids, now);
-        let _ = self.store.apply(key, record, Room::Evict);
+        let (now, version) = (self.clock.now(), record.version());
+        let _ = self.versions.observe(version, now);
+        if let Ok(Applied::Created | Applied::Replaced) = self.store.apply(key, record, Room::Evict) {
+            self.repeats.replace(key.digest(), version, &ids, now);
+        }
     }
 
     /// The operations that whoever keeps the change must not run again.

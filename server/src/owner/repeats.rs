@@ -1,6 +1,7 @@
 //! Which operations have run: so that a repeat of one, after a lost answer, is recognised and not run again.
 //!
-//! A side table, not part of the store: for the latest operations of a key, the version that each made. Invariant: it
+//! A side table, not part of the store: for the latest operations that the stored record of a key comes from, the version
+//! that each made. What ran on a record that lost to a later one has not run. Invariant: it
 //! never holds more than 65,536 ids, nor more than [`MAX_IDS`] of a key; the oldest go first, and each is forgotten
 //! [`KEPT`] after this member has heard of it. Keys without ids take nothing. It reads no clock.
 
@@ -46,7 +47,7 @@ impl Repeats {
 
     /// Remembers that operation `id` made `version`.
     pub fn note(&self, digest: Digest, id: OperationId, version: Version, now: Timestamp) {
-        self.merge(digest, &[(id, version)], now);
+        self.merge(digest, version, &[(id, version)], now);
     }
 
     /// What is known of a key's operations, to be told to others: the latest first, at most [`MAX_IDS`].
@@ -55,16 +56,21 @@ impl Repeats {
         self.shard(digest).lock().of(digest).collect()
     }
 
-    /// Remembers what another member knows of a key's operations.
-    pub fn merge(&self, digest: Digest, ids: &[(OperationId, Version)], now: Timestamp) {
-        if ids.is_empty() {
-            return;
-        }
+    /// Another member has the record of `version` too, and knows of these operations that it comes from.
+    pub fn merge(&self, digest: Digest, version: Version, ids: &[(OperationId, Version)], now: Timestamp) {
+        self.shard(digest).lock().merge(digest, version, ids, now);
+    }
+
+    /// The record of `version` has taken the place of what was stored, and with it come the operations that it comes from:
+    /// what else was known of the key made something that is gone.
+    pub fn replace(&self, digest: Digest, version: Version, ids: &[(OperationId, Version)], now: Timestamp) {
         let mut shard = self.shard(digest).lock();
-        for (id, version) in ids {
-            shard.note(digest, *id, *version, now);
+        let is_told = |id| ids.iter().any(|(told, _)| *told == id);
+        let gone: Vec<_> = shard.of(digest).filter(|(id, _)| !is_told(*id)).collect();
+        for (id, version) in gone {
+            shard.remove((digest, Reverse(version), id.as_u128()));
         }
-        shard.forget(now);
+        shard.merge(digest, version, ids, now);
     }
 
     fn shard(&self, digest: Digest) -> &Mutex<Shard> {
@@ -100,6 +106,14 @@ impl Shard {
         if let Some((id, version)) = too_many {
             self.remove((digest, Reverse(version), id.as_u128()));
         }
+    }
+
+    /// Operations that made something later than `version` are not among those that it comes from.
+    fn merge(&mut self, digest: Digest, version: Version, ids: &[(OperationId, Version)], now: Timestamp) {
+        for (id, made) in ids.iter().filter(|(_, made)| *made <= version) {
+            self.note(digest, *id, *made, now);
+        }
+        self.forget(now);
     }
 
     /// Lets go of what is too old, and of the oldest where there are too many.
@@ -175,17 +189,25 @@ mod tests {
     }
 
     #[test]
-    fn what_one_member_tells_of_another_knows() {
+    fn who_takes_anothers_record_knows_the_operations_that_made_it_and_no_others() {
         let (one, other) = (Repeats::default(), Repeats::default());
         for number in 0..5 {
             one.note(digest(1), id(number), version(number), START);
         }
-        other.note(digest(1), id(9), version(2), START);
-        other.merge(digest(1), &one.of(digest(1)), START);
-        assert!((0..5).all(|number| other.seen(digest(1), id(number)) == Some(version(number))));
-        assert_eq!(other.seen(digest(1), id(9)), Some(version(2)), "one version, two operations");
-        other.merge(digest(1), &[], START);
-        assert_eq!(held(&other), 6);
+        other.note(digest(1), id(9), version(3), START);
+        other.note(digest(2), id(9), version(3), START);
+        other.replace(digest(1), version(4), &one.of(digest(1)), START);
+        assert_eq!(other.of(digest(1)), one.of(digest(1)));
+        assert_eq!(other.seen(digest(2), id(9)), Some(version(3)), "it made another key");
+        other.replace(digest(1), version(5), &[], START);
+        assert_eq!(held(&other), 1);
+    }
+
+    #[test]
+    fn an_operation_that_made_a_later_record_than_the_one_that_is_taken_has_not_run_here() {
+        let repeats = Repeats::default();
+        repeats.replace(digest(1), version(4), &[(id(5), version(5)), (id(4), version(4))], START);
+        assert_eq!(repeats.of(digest(1)), [(id(4), version(4))]);
     }
 
     #[test]
@@ -202,8 +224,8 @@ mod tests {
         let repeats = Repeats::default();
         repeats.note(digest(1), id(1), version(1), START);
         let almost = START + (KEPT - Duration::from_millis(1));
-        repeats.merge(digest(1), &[(id(1), version(1)), (id(2), version(2))], almost);
-        repeats.merge(digest(1), &[(id(1), version(4))], almost);
+        repeats.replace(digest(1), version(2), &[(id(1), version(1)), (id(2), version(2))], almost);
+        repeats.note(digest(1), id(1), version(4), almost);
         assert!(repeats.seen(digest(1), id(1)).is_some());
         repeats.note(digest(1), id(3), version(3), START + KEPT);
         assert_eq!(repeats.of(digest(1)), [(id(3), version(3)), (id(2), version(2))]);

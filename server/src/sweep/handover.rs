@@ -12,6 +12,7 @@ use super::Sweep;
 use super::progress::{Handover, Running};
 use super::sums::{bits_for, part, some_records, sums};
 use crate::object::Record;
+use crate::owner::Held;
 use crate::peer::PeerError;
 use crate::peer::network::{Ask, Copied, CopyOf, Copying, MAX_OFFERS, Told};
 use crate::store::Cursor;
@@ -138,10 +139,10 @@ impl Sweep {
             if sending.len() == AT_ONCE {
                 sending.next().await.map_or(Ok(()), note)?;
             }
-            let Some(record) = self.objects.owner().store().record(&key) else { continue };
-            let bytes = copy_bytes(&key, &record);
+            let Some(held) = self.objects.owner().held(&key) else { continue };
+            let bytes = copy_bytes(&key, &held.record);
             self.rate.take(bytes).await;
-            sending.push(async move { (bytes, self.send(member, key, record, view).await) });
+            sending.push(async move { (bytes, self.send(member, key, held, view).await) });
         }
         while let Some(sent) = sending.next().await {
             note(sent)?;
@@ -166,11 +167,11 @@ impl Sweep {
         &self,
         member: &MemberAddress,
         key: Key<'static>,
-        record: Record,
+        held: Held,
         view: &View,
     ) -> Result<Copied, PeerError> {
+        let Held { record, ids } = held;
         let bytes = copy_bytes(&key, &record);
-        let ids = self.objects.owner().repeats().of(key.digest());
         let copy = CopyOf { key, record, copying: Copying::Handoff, ring: view.ring().id(), ids };
         match self.network.ask(member, Ask::Copy(copy), self.settings.peer_timeout).await? {
             Told::Copied(copied) => {

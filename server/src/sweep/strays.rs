@@ -79,7 +79,7 @@ impl Sweep {
         records: &[(Key<'static>, Version)],
         view: &View,
     ) -> Result<usize, PeerError> {
-        let store = self.objects.owner().store();
+        let owner = self.objects.owner();
         let mut is_home = vec![true; records.len()];
         for home in homes {
             let member = view.ring().address(*home);
@@ -88,8 +88,8 @@ impl Sweep {
                 if !wanted {
                     continue;
                 }
-                let Some(record) = store.record(key) else { continue };
-                let copied = self.send(member, key.clone(), record, view).await?;
+                let Some(held) = owner.held(key) else { continue };
+                let copied = self.send(member, key.clone(), held, view).await?;
                 *is_home &= matches!(copied, Copied::Kept | Copied::Newer(_));
             }
         }
@@ -98,7 +98,7 @@ impl Sweep {
         let view = Arc::clone(&self.membership.view());
         let is_stray = |key: &Key<'_>| !view.is_home(key.digest(), view.me());
         for ((key, version), _) in records.iter().zip(is_home).filter(|(_, is_home)| *is_home) {
-            dropped += usize::from(is_stray(key) && store.remove_if(key, *version));
+            dropped += usize::from(is_stray(key) && owner.store().remove_if(key, *version));
         }
         Ok(dropped)
     }

@@ -3,6 +3,7 @@
 
 mod measure;
 mod plot;
+mod traffic;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -32,6 +33,7 @@ pub fn write(docs: &Path) -> std::io::Result<()> {
     let moved = moved(&mut page);
     let probes = probes(&mut page);
     repair(&mut page);
+    requests(&mut page);
     std::fs::write(
         docs.join("scale-share.svg"),
         plot::svg("The largest share of keys", "times the mean", &shares),
@@ -178,5 +180,34 @@ most to send decides. The network into the returning member is not counted.
                 (total * RECORD_BYTES) >> 20
             );
         }
+    }
+}
+
+fn requests(page: &mut String) {
+    page.push_str(
+        "
+## Messages for each request
+
+Whole rings of the real nodes over the simulated network, without faults; clients ask any member. A request for a key of another
+member is forwarded once, which is 1 - 1/N of them; a write is copied to `replicas` - 1 members. What is expected by that stands
+beside what was counted.
+
+| members | replicas | requests | forwards for each | expected | writes | copies for each | expected | heartbeats a second, each member |
+|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+",
+    );
+    for (members, replicas) in [(3, 1), (3, 2), (3, 3), (10, 2), (30, 2), (60, 3)] {
+        let traffic = traffic::measure(members, replicas);
+        let _ = writeln!(
+            page,
+            "| {members} | {replicas} | {} | {:.3} | {:.3} | {} | {:.3} | {} | {:.1} |",
+            traffic.requests,
+            traffic.forwards_each(),
+            1.0 - 1.0 / members as f64,
+            traffic.writes,
+            traffic.copies_each(),
+            replicas - 1,
+            traffic.heartbeats_a_second
+        );
     }
 }
