@@ -76,7 +76,7 @@ impl Seen {
             }
             let (what, is_wrong) = match record {
                 Record::Object(_) => {
-                    let was_overwritten = began_ms < latest.began_ms;
+                    let was_overwritten = began_ms <= latest.began_ms;
                     let is_alive = latest.ends_ms.is_none_or(|end_ms| end_ms >= now_ms);
                     ("an object", was_overwritten || is_alive)
                 }
