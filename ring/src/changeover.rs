@@ -145,6 +145,13 @@ impl Changeover {
         Ok(self.on(current, |_| Beside::Target { ring: Arc::new(target), prepared: false }))
     }
 
+    /// Gives the target up.
+    pub fn stay(&mut self) {
+        if self.target().is_some() {
+            self.beside = Beside::Nothing;
+        }
+    }
+
     /// The same as a node that uses `current` and is on its way to its own ring, its target if it has one: one that
     /// starts, and finds that the members that are there use another ring.
     ///

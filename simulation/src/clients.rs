@@ -304,8 +304,9 @@ impl Clients {
                 conditions: Conditions::default(),
             },
         };
-        // A plain write without a name may be applied twice, by the contract: what must be linearizable carries one.
-        let is_named = !operation.is_read() && (key.as_str().starts_with('r') || !operation.is_repeatable());
+        // A plain write without a name may be applied twice, by the contract, the second time much later: what must be
+        // linearizable carries one, and what must be over in time.
+        let is_named = !operation.is_read();
         let id = is_named.then(|| {
             OperationId::from_u128(u128::from(self.random.number()) << 64 | u128::from(self.random.number()))
         });

@@ -6,6 +6,9 @@
 use crate::random::Random;
 use crate::scenario::{Scenario, Weather};
 
+/// No pause is longer.
+pub const LONGEST_PAUSE_MS: u64 = 6_400;
+
 /// A thing that happens to the ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -127,7 +130,8 @@ impl Faults {
     }
 
     fn pause(&mut self, ring: &Condition) -> Option<Fault> {
-        let for_ms = self.random.one_of(&[100, 400, 800, 2_000, 6_000]) + self.random.below(400);
+        let for_ms =
+            self.random.one_of(&[100, 400, 800, 2_000, LONGEST_PAUSE_MS - 400]) + self.random.below(400);
         Some(Fault::Pause { member: self.member(ring)?, for_ms })
     }
 

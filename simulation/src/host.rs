@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tracing::Dispatch;
 
 use crate::fabric::{Arrival, Fabric, Notice, Payload, Reply};
+use crate::lifetime::Carrier;
 use crate::node::{Node, Setup};
 use crate::voices;
 use crate::wire::{Pace, Wire};
@@ -93,8 +94,10 @@ impl<N: Node> Host<N> {
         let number = self.lives + 1;
         let (node, pace) = {
             let _inside = runtime.enter();
-            let pace = Pace { start_ms: now_ms, start: Instant::now(), drift_ppm: self.skew.drift_ppm };
-            let clock = Clock::virtual_at(Timestamp::from_millis(EPOCH_MS + now_ms + self.skew.ahead_ms));
+            let clock_at_start = self.clock(now_ms);
+            let (start, drift_ppm) = (Instant::now(), self.skew.drift_ppm);
+            let pace = Pace { clock_at_start, start_ms: now_ms, start, drift_ppm };
+            let clock = Clock::virtual_at(clock_at_start);
             let wire = Arc::new(Wire::new(Arc::clone(&self.fabric), self.index, pace));
             (Arc::new(N::start(setup, wire, clock, seed)?), pace)
         };
@@ -184,8 +187,11 @@ impl<N: Node> Life<N> {
     fn take(&self, me: usize, fabric: &Arc<Fabric>, arrival: Arrival) {
         let (node, fabric, life, pace) = (Arc::clone(&self.node), Arc::clone(fabric), self.number, self.pace);
         match arrival {
-            Arrival::Reply { call, result } => fabric.end(call, result),
+            Arrival::Reply { call, result } => {
+                fabric.end(call, result.map(|reply| reply.unpacked(self.pace.now())))
+            }
             Arrival::Message { from, call, payload } => {
+                let payload = payload.unpacked(pace.now());
                 tokio::spawn(async move {
                     let Some(from) = fabric.address(from) else { return };
                     let handler = node.handler();
@@ -197,7 +203,7 @@ impl<N: Node> Life<N> {
                             Reply::Executed(executed.await)
                         }
                     };
-                    fabric.answer(me, life, call, reply, pace.world_ms());
+                    fabric.answer(me, life, call, reply.packed(pace.now()), pace.world_ms());
                 });
             }
             Arrival::Request { attempt, key, operation, delivery } => {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ringhold_ring::{MemberAddress, Placement};
 
 use crate::fabric::Delays;
+use crate::faults::LONGEST_PAUSE_MS;
 use crate::host::Skew;
 use crate::node::Setup;
 use crate::random::Random;
@@ -161,11 +162,19 @@ impl Scenario {
         Setup { address: self.machines[machine].clone(), members, replicas, ..self.setup.clone() }
     }
 
-    /// How far apart two clocks may be, at any time of the run.
+    /// How far apart two clocks that were equal once may be at the end of the run.
     #[must_use]
-    pub fn most_skew_ms(&self) -> u64 {
-        let drift_ms = (self.busy_ms + self.healing_ms) / 2_000;
-        self.skews.iter().map(|skew| skew.ahead_ms).max().unwrap_or_default() + drift_ms
+    pub const fn most_drift_ms(&self) -> u64 {
+        (self.busy_ms + self.healing_ms) / 2_000
+    }
+
+    /// How long a message may wait for a receiver that is stopped.
+    #[must_use]
+    pub const fn longest_pause_ms(&self) -> u64 {
+        match self.weather {
+            Weather::Pauses | Weather::Crashes | Weather::Storm => LONGEST_PAUSE_MS,
+            Weather::Calm | Weather::Rolling | Weather::Changes | Weather::Partitions | Weather::Guarded => 0,
+        }
     }
 
     /// It in a line, for reports.

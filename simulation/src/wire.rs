@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use ringhold_ring::{Key, MemberAddress};
+use ringhold_ring::{Key, MemberAddress, Timestamp};
 use ringhold_server::object::Operation;
 use ringhold_server::peer::PeerError;
 use ringhold_server::peer::network::{Ask, Executed, Network, Passage, Told};
 use tokio::time::Instant;
 
 use crate::fabric::{Fabric, Fate, Payload, Reply};
+use crate::lifetime::Carrier;
 
 /// How a process's own time and the world's go together.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
+    /// What the process's clock said when it began.
+    pub clock_at_start: Timestamp,
     /// When the process began, in the world's time.
     pub start_ms: u64,
     /// The same moment in its own.
@@ -35,6 +38,12 @@ impl Pace {
     #[must_use]
     pub fn local(&self, world_ms: u64) -> Instant {
         self.start + Duration::from_millis(self.local_ms(world_ms))
+    }
+
+    /// What its clock says now, asked by the process.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock_at_start + self.start.elapsed()
     }
 
     /// The world's time now, asked by the process; a millisecond more or less.
@@ -71,6 +80,7 @@ impl Wire {
         payload: Payload,
         timeout: Duration,
     ) -> Result<Reply, PeerError> {
+        let payload = payload.packed(self.pace.now());
         let Some((call, answer)) = self.fabric.call(self.me, to, payload, self.pace.world_ms()) else {
             return Err(PeerError::NotSent(format!("{to} does not exist")));
         };

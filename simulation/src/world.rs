@@ -502,7 +502,8 @@ impl<'a, N: Node> World<'a, N> {
 
     fn look(&mut self) {
         for (machine, host) in self.hosts.iter().enumerate() {
-            if host.is_alive() && !host.is_paused() {
+            // Who is stopped holds what it held.
+            if host.is_alive() {
                 let now = (self.now_ms, host.clock(self.now_ms));
                 let setup = self.scenario.setup_of(machine, &self.told[machine]);
                 self.seen.look(machine, &setup, now, &host.records(), &mut self.violations);

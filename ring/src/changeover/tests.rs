@@ -97,6 +97,15 @@ fn back_to_the_current_ring_is_no_change() {
 }
 
 #[test]
+fn a_target_that_is_given_up_is_not_adopted_when_another_uses_it() {
+    let (mut changeover, old, new) = growing();
+    changeover.stay();
+    changeover.heard(index(&changeover, 3), &beat(&new, None, false));
+    assert_eq!(changeover.step(others(&changeover)), None);
+    assert_eq!((changeover.current().id(), changeover.other()), (old.id(), None));
+}
+
+#[test]
 fn a_node_that_starts_takes_the_ring_of_those_that_are_there() {
     let (old, new) = (ring(&[1, 2]), ring(&[2, 3]));
     let changeover = Changeover::new(new.clone()).join(old.clone()).unwrap();

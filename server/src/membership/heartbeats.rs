@@ -255,7 +255,7 @@ impl Membership {
         }
     }
 
-    /// Whether everybody has been heard of, and not only by those who do not know this node for a member yet.
+    /// Whether everybody has been heard of, and knows this node for a member.
     fn knows_its_place(&self) -> bool {
         let known = self.known.lock();
         known.health.knows_all() && !known.is_ignored()

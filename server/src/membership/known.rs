@@ -7,8 +7,10 @@ use std::time::Duration;
 use ringhold_config::Cluster as Settings;
 use ringhold_ring::{
     Changeover, Health, Heartbeat, Incarnation, Mandate, MemberAddress, MemberHealth, MemberIndex,
-    MemberState, Probe, Readiness, Ring, RingId, Standing, Step, Tenure, Term, Timestamp, Transition, View,
+    MemberState, Probe, Readiness, Ring, RingError, RingId, Standing, Step, Tenure, Term, Timestamp,
+    Transition, View,
 };
+use tracing::info;
 
 use super::HandingOutcome;
 
@@ -234,10 +236,10 @@ impl Known {
         }
     }
 
-    /// Whether members are there, and none of them knows this node yet.
+    /// Whether a member is there that does not know this node yet: it goes by a ring without it, and executes requests
+    /// that this node would take for those of a member that is lost.
     pub(super) fn is_ignored(&self) -> bool {
         self.others().any(|(_, member)| member.ignores_us)
-            && !self.others().any(|(_, member)| member.reachable)
     }
 
     /// Members that can be reached and were not handed what they should keep.
@@ -338,6 +340,11 @@ impl Known {
         if self.is_outnumbered() {
             self.tenure.yields(now);
         }
+        if self.follows_nobody() {
+            info!(ring = %self.rings.current().id(), "the others have changed their minds: staying with this ring");
+            self.rings.stay();
+            self.hand_again();
+        }
         let counts = self.counting();
         let counts = |member: MemberIndex| counts[member.as_usize()];
         let is_served = |member: MemberIndex| {
@@ -396,6 +403,38 @@ impl Known {
     fn online(&self) -> u16 {
         let online = self.others().filter(|(index, _)| self.health.is_online(*index)).count();
         u16::try_from(online + 1).unwrap_or(u16::MAX)
+    }
+
+    /// The rings of a node that is to change to `target`, now or when the present change is complete; nothing when that
+    /// changes nothing now.
+    pub(super) fn aim(&mut self, target: Ring) -> Result<Option<Changeover>, RingError> {
+        let (current, id) = (self.rings.current(), target.id());
+        let aims_there = self.rings.target().map(|ring| ring.id()) == Some(id);
+        let is_there = self.rings.target().is_none() && current.id() == id;
+        if aims_there || is_there {
+            self.next = None;
+            return Ok(None);
+        }
+        let rings = self.rings.aim(target.clone())?;
+        // Back to the ring before is no third ring: those who use it are still copied to.
+        let waits = self.rings.previous().is_some_and(|previous| previous.id() != id);
+        let when = if waits { ", for when the present change is complete" } else { "" };
+        info!(ring = %current.id(), target = %id, members = target.len(), "new member list{when}");
+        self.next = waits.then_some(target);
+        Ok((!waits).then_some(rings))
+    }
+
+    /// Whether this node is on its way to a ring only because others were: those of its members who are there go
+    /// elsewhere by now.
+    fn follows_nobody(&self) -> bool {
+        let Some(target) = self.rings.target().filter(|ring| ring.id() != self.configured) else {
+            return false;
+        };
+        let there = self.others().filter(|(index, member)| member.reachable && target.has(*index));
+        let beats = there.filter_map(|(_, member)| member.beat);
+        let mut beats = beats.filter(|beat| beat.state == MemberState::Ready).peekable();
+        beats.peek().is_some()
+            && !beats.any(|beat| beat.ring == target.id() || beat.target == Some(target.id()))
     }
 
     /// Whether this node goes where others go without being told so: out of the ring, as nobody has to tell it that,

@@ -20,31 +20,12 @@ impl Membership {
     /// # Errors
     /// [`ReloadError`]; nothing has changed then.
     pub fn reload(&self, target: Ring) -> Result<(), ReloadError> {
-        let configured = target.id();
-        self.aim(target)?;
-        self.known.lock().configured = configured;
-        Ok(())
-    }
-
-    fn aim(&self, target: Ring) -> Result<(), ReloadError> {
         let rings = {
             let mut known = self.known.lock();
-            let aims_there = known.rings.target().map(|ring| ring.id()) == Some(target.id());
-            let is_there = known.rings.target().is_none() && known.rings.current().id() == target.id();
-            if aims_there || is_there {
-                known.next = None;
-                return Ok(());
-            }
-            // Back to the ring before is no third ring: those who use it are still copied to.
-            if known.rings.previous().is_some_and(|previous| previous.id() != target.id()) {
-                info!(ring = %known.rings.current().id(), target = %target.id(), members = target.len(), "new member list, for when the present change is complete");
-                known.rings.aim(target.clone())?;
-                known.next = Some(target);
-                return Ok(());
-            }
-            info!(ring = %known.rings.current().id(), target = %target.id(), members = target.len(), "new member list");
-            known.next = None;
-            known.rings.aim(target)?
+            let configured = target.id();
+            let rings = known.aim(target)?;
+            known.configured = configured;
+            rings
         };
         self.go_on_with(rings);
         Ok(())
@@ -72,7 +53,7 @@ impl Membership {
         match joined {
             Ok(rings) => {
                 info!(ring = %id, %member, "the members that are there use another ring: joining them");
-                self.go_on_with(rings);
+                self.go_on_with(Some(rings));
                 true
             }
             Err(error) => {
@@ -92,14 +73,23 @@ impl Membership {
             let elsewhere = target.or(Some(ring)).filter(|ring| *ring != own);
             elsewhere.filter(|_| state == MemberState::Ready)
         });
+        if found.is_none() {
+            *looked_at = None;
+        }
         let Some((member, id)) = found.filter(|(_, id)| *looked_at != Some(*id)) else { return };
         let Some(ring) = self.fetch(&member, id).await else { return };
         *looked_at = Some(id);
-        if self.known.lock().follows_to(&ring) {
-            info!(ring = %id, %member, members = ring.len(), "following the others to their ring");
-            if let Err(error) = self.aim(ring) {
-                warn!(%error, "cannot follow the others");
+        let aimed = {
+            let mut known = self.known.lock();
+            if !known.follows_to(&ring) {
+                return;
             }
+            info!(ring = %id, %member, members = ring.len(), "following the others to their ring");
+            known.aim(ring)
+        };
+        match aimed {
+            Ok(rings) => self.go_on_with(rings),
+            Err(error) => warn!(%error, "cannot follow the others"),
         }
     }
 
@@ -125,7 +115,8 @@ impl Membership {
         Ring::new(members, placement, replicas).ok().filter(|ring| ring.id() == id)
     }
 
-    fn go_on_with(&self, rings: Changeover) {
+    fn go_on_with(&self, rings: Option<Changeover>) {
+        let Some(rings) = rings else { return };
         let now = self.clock.now();
         self.change(now, |known| {
             known.move_to(rings, now);

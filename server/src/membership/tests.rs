@@ -66,6 +66,11 @@ impl Known {
         self.settle(NOW);
     }
 
+    fn is_told(&mut self, target: &Ring) {
+        self.configured = target.id();
+        self.aims(target);
+    }
+
     fn aims(&mut self, target: &Ring) {
         let rings = self.rings.aim(target.clone()).unwrap();
         self.move_to(rings, NOW);
@@ -99,7 +104,7 @@ fn a_member_that_takes_the_target_is_handed_everything_once_more_before_this_one
     let (old, new) = (known.rings.current().id(), ring(&[1, 2, 3]));
     known.hears(2, &beat(old, None, false));
     known.hands_all();
-    known.aims(&new);
+    known.is_told(&new);
     known.hears(3, &beat(old, Some(new.id()), true));
     known.hands_all();
     known.hears(3, &beat(old, Some(new.id()), true));
@@ -118,7 +123,7 @@ fn a_member_that_takes_the_target_is_handed_everything_once_more_before_this_one
 fn a_member_that_does_not_count_this_one_yet_keeps_it_from_changing() {
     let mut known = member_one(&[1, 3]);
     let (old, new) = (known.rings.current().id(), ring(&[1, 2, 3]));
-    known.aims(&new);
+    known.is_told(&new);
     let two = known.index(2);
     known.members[two.as_usize()].ignores_us = true;
     known.lose(two, NOW);
@@ -132,11 +137,22 @@ fn a_member_that_does_not_count_this_one_yet_keeps_it_from_changing() {
 }
 
 #[test]
+fn a_new_member_waits_for_the_last_one_that_does_not_count_it_yet() {
+    let mut known = member_one(&[1, 2, 3]);
+    let three = known.index(3);
+    known.members[three.as_usize()].ignores_us = true;
+    known.hears(2, &beat(known.rings.current().id(), None, false));
+    assert!(known.is_ignored(), "member 2 alone does not know what member 3 executes");
+    known.hears(3, &beat(known.rings.current().id(), None, false));
+    assert!(!known.is_ignored());
+}
+
+#[test]
 fn when_a_change_is_complete_strays_are_looked_for_and_the_next_change_begins() {
     let mut known = member_one(&[1, 2]);
     let (old, new) = (known.rings.current().id(), ring(&[1, 2, 3]));
     known.hears(2, &beat(old, None, false));
-    known.aims(&new);
+    known.is_told(&new);
     known.hears(2, &beat(new.id(), None, false));
     assert_eq!(known.rings.current().id(), new.id());
     known.next = Some(ring(&[1, 2, 4]));
@@ -190,7 +206,7 @@ fn a_removed_member_is_known_until_it_is_gone() {
     let (old, new) = (known.rings.current().id(), ring(&[1, 2]));
     known.hears(2, &beat(old, None, false));
     known.hears(3, &beat(old, None, false));
-    known.aims(&new);
+    known.is_told(&new);
     known.hears(2, &beat(new.id(), None, false));
     known.hears(3, &beat(new.id(), None, false));
     assert!(known.rings.other().is_none());
@@ -211,4 +227,18 @@ fn a_member_follows_the_others_out_of_the_ring_and_back_into_the_one_it_is_confi
     known.hears(2, &beat(without.id(), None, false));
     assert_eq!(known.rings.current().id(), without.id());
     assert!(known.follows_to(&own));
+}
+
+#[test]
+fn a_member_that_follows_the_others_stays_when_they_have_changed_their_minds() {
+    let without = ring(&[2, 3]);
+    let mut known = member_one(&[1, 2]);
+    let own = known.rings.current().id();
+    known.hears(2, &beat(own, Some(without.id()), false));
+    known.aims(&without);
+    assert_eq!(known.rings.target().unwrap().id(), without.id());
+    known.has_strays = false;
+    known.hears(2, &beat(own, None, false));
+    assert!(known.rings.other().is_none());
+    assert!(known.has_strays, "what was copied to member 3 is with who was not to have it");
 }

@@ -39,10 +39,8 @@ impl Agreement {
                 return this;
             }
         };
-        // What is over by one clock is about to be by all.
-        let now = held.iter().map(|holding| holding.now).max().unwrap_or_default();
         let mut keys: BTreeMap<String, Holders> = BTreeMap::new();
-        for Holding { member, records, .. } in held {
+        for Holding { member, now, records } in held {
             for (key, record) in records {
                 let version = record.version();
                 let latest = this.latest.entry(key.as_str().to_owned()).or_insert(version);

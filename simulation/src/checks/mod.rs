@@ -73,7 +73,13 @@ fn of_key(
         Kind::Register if is_one_copy => order::check(operations),
         Kind::Register => None,
         Kind::Counter => counters::check(operations, is_one_copy),
-        Kind::Expiring => expiry::check(operations, scenario.most_skew_ms(), is_one_copy),
+        Kind::Expiring => {
+            let slack = expiry::Slack {
+                drift_ms: scenario.most_drift_ms(),
+                on_its_way_ms: scenario.longest_pause_ms(),
+            };
+            expiry::check(operations, slack, is_one_copy)
+        }
     };
     let kept = || match kind {
         Kind::Expiring => None,

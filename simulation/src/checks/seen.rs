@@ -1,8 +1,8 @@
 //! At a home member, while it lives, no key goes back to an older object: nothing that was overwritten, deleted or has
 //! expired comes back. That an older deletion follows a newer one, or an object whose time is over, is no matter:
 //! nothing is there.
-//! Nor is an object older that was first stored anywhere when the other's time was over: that its version is lower
-//! only says that its writer's clock is behind.
+//! Nor is an object older that was first stored anywhere when the other was there already, if it is seen only when the
+//! other's time is over: that its version is lower only says that its writer's clock is behind.
 //!
 //! Who is no home member drops what it holds once the home members have it, deletions too, and knows of nothing then:
 //! another that stood in at an earlier time may hand it what it still has. Whether that is ever answered after
@@ -29,6 +29,8 @@ pub struct Seen {
 struct Latest {
     version: Version,
     is_object: bool,
+    /// When it was first seen, at any member.
+    began_ms: u64,
     ends_at: Option<Timestamp>,
     /// When it is over, by the world's clock.
     ends_ms: Option<u64>,
@@ -63,6 +65,7 @@ impl Seen {
             let seen = Latest {
                 version,
                 is_object: matches!(record, Record::Object(_)),
+                began_ms,
                 ends_at,
                 ends_ms: ends_at.map(|end| now_ms + millis(end.since(now))),
             };
@@ -72,7 +75,11 @@ impl Seen {
                 continue;
             }
             let (what, is_wrong) = match record {
-                Record::Object(_) => ("an object", latest.ends_ms.is_none_or(|end_ms| end_ms >= began_ms)),
+                Record::Object(_) => {
+                    let was_overwritten = began_ms < latest.began_ms;
+                    let is_alive = latest.ends_ms.is_none_or(|end_ms| end_ms >= now_ms);
+                    ("an object", was_overwritten || is_alive)
+                }
                 Record::Tombstone { .. } => {
                     ("a deletion", latest.is_object && latest.ends_at.is_none_or(|end| end > now))
                 }
@@ -150,19 +157,24 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_was_stored_when_the_other_was_over_is_not_older() {
+    fn an_object_that_was_stored_after_the_other_is_older_only_while_that_one_lives() {
         let setup = Scenario::new(1, &[Weather::Calm]).setup_of(0, &[0]);
         let clock = VersionClock::new(WriterId::of(&setup.address));
         let (lower, higher) = (clock.next(at(0)), clock.next(at(1)));
         let key = Key::new("t1").unwrap();
         let held = |version, expires_at| [(key.clone(), object(version, expires_at))];
-        for (stored_ms, found) in [(600, 1), (1_600, 0)] {
+        for (stored_ms, seen_ms, found) in [(10, 2_000, 1), (600, 900, 1), (600, 2_000, 0)] {
             let (mut seen, mut violations) = (Seen::default(), Vec::new());
-            seen.look(0, &setup, (10, at(10)), &held(higher, Some(at(1_000))), &mut violations);
-            let stored_at = (stored_ms, at(stored_ms));
-            seen.look(1, &setup, stored_at, &held(lower, None), &mut violations);
-            seen.look(0, &setup, (2_000, at(2_000)), &held(lower, None), &mut violations);
-            assert_eq!(violations.len(), found, "stored at {stored_ms} ms");
+            let mut look = |member, ms, held: &[_]| {
+                seen.look(member, &setup, (ms, at(ms)), held, &mut violations);
+            };
+            if stored_ms < 300 {
+                look(1, stored_ms, &held(lower, None));
+            }
+            look(0, 300, &held(higher, Some(at(1_000))));
+            look(1, 600, &held(lower, None));
+            look(0, seen_ms, &held(lower, None));
+            assert_eq!(violations.len(), found, "stored at {stored_ms} ms, seen at {seen_ms} ms");
         }
     }
 
