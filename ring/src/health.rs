@@ -216,10 +216,10 @@ impl Health {
         Some(Transition::WentOffline(member))
     }
 
-    /// Nothing was learnt from `probe`; it is due again at once.
-    pub fn repeat(&mut self, probe: Probe, now: Timestamp) {
+    /// Nothing was learnt from `probe`; it is due again at `at`.
+    pub fn repeat(&mut self, probe: Probe, at: Timestamp) {
         if let Some(state) = self.current(probe) {
-            state.probe_at = Some(now);
+            state.probe_at = Some(at);
         }
     }
 

@@ -30,8 +30,11 @@ use counts::Passed;
 /// What is left for the next in the preference list when the first member took all of `cluster.peer_timeout`.
 pub const GRACE: Duration = Duration::from_millis(150);
 
-/// How often a request is looked at again because members disagreed or failed.
+/// How often a request of a client is looked at again because members disagreed or failed.
 const ATTEMPTS: usize = 8;
+
+/// How often one that another member passed on is: it knows more by the time that it tries again, and tries more often.
+const ATTEMPTS_FOR_OTHERS: usize = 2;
 
 /// The door to the ring's objects: for listeners, for members' streams and for the program that embeds a node.
 #[derive(Clone, Debug)]
@@ -202,7 +205,8 @@ impl Objects {
     async fn travel(&self, mut journey: Journey<'_>) -> Arrival {
         let parts = &*self.0;
         let mut elsewhere: Option<MemberAddress> = None;
-        for _ in 0..ATTEMPTS {
+        let attempts = if journey.from.is_some() { ATTEMPTS_FOR_OTHERS } else { ATTEMPTS };
+        for _ in 0..attempts {
             let view = Arc::clone(&parts.membership.view());
             journey.passage.ring = view.ring().id();
             let plan = match elsewhere.take() {

@@ -188,7 +188,7 @@ impl<N: Node> Life<N> {
         let (node, fabric, life, pace) = (Arc::clone(&self.node), Arc::clone(fabric), self.number, self.pace);
         match arrival {
             Arrival::Reply { call, result } => {
-                fabric.end(call, result.map(|reply| reply.unpacked(self.pace.now())))
+                fabric.end(call, result.map(|reply| reply.unpacked(self.pace.now())));
             }
             Arrival::Message { from, call, payload } => {
                 let payload = payload.unpacked(pace.now());

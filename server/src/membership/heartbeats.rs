@@ -131,7 +131,7 @@ impl Membership {
                     known.answered(probe, now).map(|transition| (transition, Why::Said(state)))
                 }
                 Err(unanswered) if was_stopped || unanswered.doubts != known.doubts => {
-                    known.health.repeat(probe, now);
+                    known.health.repeat(probe, now + self.stall());
                     None
                 }
                 Err(Unanswered { why, .. }) => {
