@@ -92,3 +92,8 @@ fn a_member_that_was_stopped_on_its_way_back_asks_again_whether_it_has_everythin
 fn whose_question_is_answered_is_still_to_be_asked() {
     assert_keeps_its_promises(1630, Weather::Pauses);
 }
+
+#[test]
+fn what_a_stand_in_fetched_for_a_condition_goes_home() {
+    assert_keeps_its_promises(1229, Weather::Guarded);
+}

@@ -326,6 +326,7 @@ impl Owner {
         let _ = self.versions.observe(version, now);
         if let Ok(Applied::Created | Applied::Replaced) = self.store.apply(key, record, Room::Evict) {
             self.repeats.replace(key.digest(), version, &ids, now);
+            self.note_stray(|| key.digest());
         }
     }
 
