@@ -216,6 +216,17 @@ impl Changeover {
         }
     }
 
+    /// The ring before, where somebody keeps to it who is not on the way to the current one. `counts` tells which other
+    /// members are reached.
+    pub fn kept_to(&self, counts: impl Fn(MemberIndex) -> bool) -> Option<&Arc<Ring>> {
+        let previous = self.previous()?;
+        let keeps_to = |seen: &Option<Seen>| {
+            seen.is_some_and(|seen| seen.ring == previous.id() && seen.target.is_none())
+        };
+        let mut peers = self.peers.iter().enumerate();
+        peers.any(|(at, seen)| counts(MemberIndex::new(at)) && keeps_to(seen)).then_some(previous)
+    }
+
     /// Members that are reached and keep the target waiting.
     pub fn waiting_for(&self, counts: impl Fn(MemberIndex) -> bool) -> Vec<MemberIndex> {
         let Some(target) = self.target().map(|ring| ring.id()) else { return Vec::new() };

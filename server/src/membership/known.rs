@@ -336,13 +336,17 @@ impl Known {
 
     /// Draws the conclusions that reach from one state machine to another.
     pub(super) fn settle(&mut self, now: Timestamp) {
-        let me = self.me;
         if self.is_outnumbered() {
             self.tenure.yields(now);
         }
         if self.follows_nobody() {
             info!(ring = %self.rings.current().id(), "the others have changed their minds: staying with this ring");
             self.rings.stay();
+            self.hand_again();
+        }
+        if let Some(rings) = self.turns_back() {
+            info!(ring = %self.rings.current().id(), "others keep to the ring before: going back to it first");
+            self.move_to(rings, now);
             self.hand_again();
         }
         let counts = self.counting();
@@ -352,6 +356,7 @@ impl Known {
             is_handed && self.health.standing(member) == Standing::Online
         };
         let asked_all = self.health.knows_all();
+        let me = self.me;
         self.rings.prepare(|member| member != me && (counts(member) || !asked_all), is_served);
         if let Some(Step::Completed) = self.rings.step(counts) {
             self.note_strays();
@@ -422,6 +427,16 @@ impl Known {
         info!(ring = %current.id(), target = %id, members = target.len(), "new member list{when}");
         self.next = waits.then_some(target);
         Ok((!waits).then_some(rings))
+    }
+
+    /// The rings of a node that goes back to the one before, when it is to go on from here to a third and others keep to
+    /// that one: each would wait for the other. Of the two rings that of the smaller id is gone by.
+    fn turns_back(&self) -> Option<Changeover> {
+        self.next.as_ref()?;
+        let counts = self.counting();
+        let kept_to = self.rings.kept_to(|member| counts[member.as_usize()])?;
+        let goes_first = kept_to.id().as_u64() < self.rings.current().id().as_u64();
+        goes_first.then(|| self.rings.aim(Ring::clone(kept_to)).ok()).flatten()
     }
 
     /// Whether this node is on its way to a ring only because others were: those of its members who are there go

@@ -167,6 +167,25 @@ fn when_a_change_is_complete_strays_are_looked_for_and_the_next_change_begins() 
 }
 
 #[test]
+fn where_each_side_waits_for_the_other_before_a_third_list_the_one_with_the_greater_ring_id_goes_back() {
+    let lists: [&[u16]; 2] = [&[1, 2], &[1, 2, 3]];
+    let ids = lists.map(|list| ring(list).id());
+    for (before, after) in [(0, 1), (1, 0)] {
+        let mut known = member_one(lists[before]);
+        known.hears(2, &beat(ids[before], None, false));
+        known.configured = ids[after];
+        known.aims(&ring(lists[after]));
+        known.hears(2, &beat(ids[after], None, false));
+        assert_eq!(known.rings.previous().map(|ring| ring.id()), Some(ids[before]));
+        known.next = Some(ring(&[1, 2, 4]));
+        known.hears(2, &beat(ids[before], None, false));
+        let smaller = ids.iter().min_by_key(|id| id.as_u64()).unwrap();
+        assert_eq!(known.rings.current().id(), *smaller);
+        assert!(known.next.is_some(), "it goes on from there");
+    }
+}
+
+#[test]
 fn a_node_is_settled_only_when_others_say_that_they_are() {
     let mut known = member_one(&[1, 2, 3]);
     let quiet = beat(known.rings.current().id(), None, false);
