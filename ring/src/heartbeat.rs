@@ -23,6 +23,12 @@ impl Incarnation {
         self.0
     }
 
+    /// Whether `other` followed it, in the same process: one that starts anew has a random number, far away.
+    const fn is_before(self, other: Self) -> bool {
+        let steps = other.0.wrapping_sub(self.0);
+        steps != 0 && steps < 1 << 32
+    }
+
     /// The one that follows.
     #[must_use]
     pub const fn next(self) -> Self {
@@ -99,6 +105,8 @@ pub enum Standing {
 pub struct Heartbeat {
     /// Which start of the teller it is.
     pub incarnation: Incarnation,
+    /// Counts what the teller says, so that what arrives late is recognised.
+    pub number: u32,
     /// How it is.
     pub state: MemberState,
     /// Whether it executes what it owns; else it asks others to do so in its place.
@@ -123,3 +131,15 @@ pub struct Heartbeat {
     /// Whether the teller has handed the hearer, in the incarnation it knows, everything that the hearer should keep.
     pub handed: bool,
 }
+
+impl Heartbeat {
+    /// Whether its teller said it before `other`: two that cross on their way are not to be taken for a change.
+    #[must_use]
+    pub fn is_before(&self, other: &Self) -> bool {
+        let is_older = || other.number.wrapping_sub(self.number).wrapping_sub(1) < u32::MAX / 2;
+        self.incarnation.is_before(other.incarnation) || self.incarnation == other.incarnation && is_older()
+    }
+}
+
+#[cfg(test)]
+mod tests;

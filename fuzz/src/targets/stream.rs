@@ -406,6 +406,7 @@ fn run_probe(input: &[u8]) -> String {
 fn probes() -> Vec<Vec<u8>> {
     let quiet = Heartbeat {
         incarnation: Incarnation::new(42),
+        number: 0,
         state: MemberState::Ready,
         acts: false,
         unsettled: false,

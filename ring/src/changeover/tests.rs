@@ -9,6 +9,7 @@ fn ring(ports: &[u16]) -> Ring {
 fn beat(ring: &Ring, target: Option<&Ring>, prepared: bool) -> Heartbeat {
     Heartbeat {
         incarnation: Incarnation::new(1),
+        number: 0,
         state: MemberState::Ready,
         acts: true,
         unsettled: false,

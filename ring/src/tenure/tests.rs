@@ -15,6 +15,7 @@ fn member(place: usize) -> MemberIndex {
 fn beat(tenure: &Tenure, sees: Standing, damages: u32, handed: bool) -> Heartbeat {
     Heartbeat {
         incarnation: Incarnation::new(99),
+        number: 0,
         state: MemberState::Ready,
         acts: true,
         unsettled: false,

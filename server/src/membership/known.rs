@@ -38,6 +38,8 @@ pub(super) struct Known {
     pub(super) doubts: u64,
     /// When it last began to.
     pub(super) doubts_since: Option<Timestamp>,
+    /// How often it has told a member how it is.
+    told: u32,
 }
 
 /// What is known of one member.
@@ -118,6 +120,7 @@ impl Known {
             next: None,
             doubts: 0,
             doubts_since: None,
+            told: 0,
         })
     }
 
@@ -167,6 +170,9 @@ impl Known {
         now: Timestamp,
     ) -> Option<Transition> {
         let member = &mut self.members[from.as_usize()];
+        if member.beat.is_some_and(|latest| beat.is_before(&latest)) {
+            return None;
+        }
         let began_anew = member.beat.is_some_and(|before| before.incarnation != beat.incarnation);
         let goes_elsewhere = member
             .beat
@@ -492,7 +498,8 @@ impl Known {
             knows,
             sees: self.health.standing(to),
             damages: self.health.damages(to),
-            // No news by itself: it counts when two members meet again.
+            // No news by themselves: `tell` adds them.
+            number: 0,
             online: 0,
             unsettled,
             handed: knows.is_some_and(|incarnation| member.handing == Handing::Done(incarnation)),
@@ -518,7 +525,8 @@ impl Known {
     pub(super) fn tell(&mut self, to: MemberIndex) -> Heartbeat {
         let beat = self.heartbeat(to, self.is_unsettled());
         self.members[to.as_usize()].told = Some(beat);
-        Heartbeat { online: self.online(), ..beat }
+        self.told = self.told.wrapping_add(1);
+        Heartbeat { number: self.told, online: self.online(), ..beat }
     }
 
     pub(super) fn report(&self, now: Timestamp) -> Vec<MemberKnown> {

@@ -28,6 +28,7 @@ fn member_one(ports: &[u16]) -> Known {
 fn beat(ring: RingId, target: Option<RingId>, prepared: bool) -> Heartbeat {
     Heartbeat {
         incarnation: Incarnation::new(2),
+        number: 0,
         state: MemberState::Ready,
         acts: true,
         ring,
@@ -217,6 +218,19 @@ fn of_two_members_that_took_each_other_out_the_one_with_fewer_others_lets_the_ot
         known.hears(2, &Heartbeat { sees: Standing::Offline, damages: 1, online, ..quiet });
         assert_eq!(known.tenure.mandate(), mandate, "the other sends requests to {online}");
     }
+}
+
+#[test]
+fn what_a_member_said_before_does_not_take_it_out_when_it_arrives_later() {
+    let mut known = member_one(&[1, 2]);
+    let ready = Heartbeat { number: 6, ..beat(known.rings.current().id(), None, false) };
+    known.hears(2, &ready);
+    let two = known.index(2);
+    assert!(known.health.is_online(two));
+    known.hears(2, &Heartbeat { number: 5, state: MemberState::Syncing, ..ready });
+    assert!(known.health.is_online(two));
+    known.hears(2, &Heartbeat { number: 7, state: MemberState::Syncing, ..ready });
+    assert!(!known.health.is_online(two));
 }
 
 #[test]

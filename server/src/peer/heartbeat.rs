@@ -7,7 +7,7 @@ use ringhold_ring::{Heartbeat, Incarnation, MemberState, RingId, Standing};
 use super::frame::{Fields, Violation};
 
 /// The longest heartbeat, in bytes.
-pub const MAX_BYTES: usize = 41;
+pub const MAX_BYTES: usize = 45;
 
 const HAS_TARGET: u8 = 1;
 const PREPARED: u8 = 2;
@@ -20,6 +20,7 @@ const UNSETTLED: u8 = 32;
 pub fn encode(to: &mut Vec<u8>, heartbeat: &Heartbeat) {
     let Heartbeat {
         incarnation,
+        number,
         state,
         acts,
         ring,
@@ -41,6 +42,7 @@ pub fn encode(to: &mut Vec<u8>, heartbeat: &Heartbeat) {
         | flag(*unsettled, UNSETTLED);
     to.extend_from_slice(&[state_code(*state), standing_code(*sees), flags]);
     to.extend_from_slice(&incarnation.as_u64().to_be_bytes());
+    to.extend_from_slice(&number.to_be_bytes());
     to.extend_from_slice(&ring.as_u64().to_be_bytes());
     to.extend_from_slice(&damages.to_be_bytes());
     to.extend_from_slice(&online.to_be_bytes());
@@ -70,6 +72,7 @@ pub fn decode(payload: &[u8]) -> Result<Heartbeat, Violation> {
         state: state.ok_or(Violation::Malformed("member state"))?,
         sees: sees.ok_or(Violation::Malformed("standing"))?,
         incarnation: Incarnation::new(fields.u64()?),
+        number: fields.u32()?,
         ring: RingId::from_u64(fields.u64()?),
         damages: fields.u32()?,
         online: fields.u16()?,

@@ -259,6 +259,7 @@ const fn heartbeat(state: MemberState, ours: &Heartbeat) -> Heartbeat {
         acts: true,
         unsettled: false,
         incarnation: Incarnation::new(0),
+        number: 0,
         state,
         ring: ours.ring,
         target: ours.target,

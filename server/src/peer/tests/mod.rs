@@ -90,6 +90,7 @@ fn forwarded() -> Passage {
 fn heartbeat(state: MemberState) -> Heartbeat {
     Heartbeat {
         incarnation: Incarnation::new(42),
+        number: 0,
         state,
         acts: false,
         unsettled: false,

@@ -40,13 +40,14 @@ fn heartbeats() -> impl Strategy<Value = Heartbeat> {
         option::of(ring()),
         option::of(incarnation()),
         standing,
-        any::<(u32, u16)>(),
+        any::<(u32, u16, u32)>(),
         flags,
     )
-        .prop_map(|(incarnation, state, ring, target, knows, sees, (damages, online), flags)| {
+        .prop_map(|(incarnation, state, ring, target, knows, sees, (damages, online, number), flags)| {
             let [acts, prepared, unsettled, handed] = flags;
             Heartbeat {
                 incarnation,
+                number,
                 state,
                 acts,
                 ring,
