@@ -435,27 +435,32 @@ impl Known {
         Ok((!waits).then_some(rings))
     }
 
-    /// The rings of a node that goes back to the one before, when it is to go on from here to a third and others keep to
-    /// that one: each would wait for the other. Of the two rings that of the smaller id is gone by.
+    /// The rings of a node that goes back to the one before, which others keep to, as each would wait for the other: it is
+    /// to go on from here to a third, and of the two rings that of the smaller id is gone by; or it had only followed them,
+    /// and they have all gone back.
     fn turns_back(&self) -> Option<Changeover> {
-        self.next.as_ref()?;
         let counts = self.counting();
         let kept_to = self.rings.kept_to(|member| counts[member.as_usize()])?;
-        let goes_first = kept_to.id().as_u64() < self.rings.current().id().as_u64();
-        goes_first.then(|| self.rings.aim(Ring::clone(kept_to)).ok()).flatten()
+        let current = self.rings.current();
+        let goes_back = match &self.next {
+            Some(_) => kept_to.id().as_u64() < current.id().as_u64(),
+            None => kept_to.id() == self.configured && self.is_abandoned(current),
+        };
+        goes_back.then(|| self.rings.aim(Ring::clone(kept_to)).ok()).flatten()
     }
 
-    /// Whether this node is on its way to a ring only because others were: those of its members who are there go
-    /// elsewhere by now.
+    /// Whether this node is on its way to a ring only because others were, who have changed their minds.
     fn follows_nobody(&self) -> bool {
-        let Some(target) = self.rings.target().filter(|ring| ring.id() != self.configured) else {
-            return false;
-        };
-        let there = self.others().filter(|(index, member)| member.reachable && target.has(*index));
+        let target = self.rings.target().filter(|ring| ring.id() != self.configured);
+        target.is_some_and(|target| self.is_abandoned(target))
+    }
+
+    /// Whether those of the members of `ring` who are there go elsewhere.
+    fn is_abandoned(&self, ring: &Ring) -> bool {
+        let there = self.others().filter(|(index, member)| member.reachable && ring.has(*index));
         let beats = there.filter_map(|(_, member)| member.beat);
         let mut beats = beats.filter(|beat| beat.state == MemberState::Ready).peekable();
-        beats.peek().is_some()
-            && !beats.any(|beat| beat.ring == target.id() || beat.target == Some(target.id()))
+        beats.peek().is_some() && !beats.any(|beat| beat.ring == ring.id() || beat.target == Some(ring.id()))
     }
 
     /// Whether this node goes where others go without being told so: out of the ring, as nobody has to tell it that,

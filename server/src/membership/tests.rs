@@ -187,6 +187,18 @@ fn where_each_side_waits_for_the_other_before_a_third_list_the_one_with_the_grea
 }
 
 #[test]
+fn a_member_that_followed_others_into_a_ring_goes_back_when_they_all_have() {
+    let (own, without) = (ring(&[1, 2]), ring(&[2, 3]));
+    let mut known = member_one(&[1, 2]);
+    known.hears(2, &beat(own.id(), Some(without.id()), false));
+    known.aims(&without);
+    known.hears(2, &beat(without.id(), None, false));
+    assert_eq!(known.rings.current().id(), without.id());
+    known.hears(2, &beat(own.id(), None, false));
+    assert_eq!(known.rings.current().id(), own.id());
+}
+
+#[test]
 fn a_node_is_settled_only_when_others_say_that_they_are() {
     let mut known = member_one(&[1, 2, 3]);
     let quiet = beat(known.rings.current().id(), None, false);
