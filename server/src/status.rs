@@ -72,7 +72,14 @@ impl NodeStatus for Status {
                 Err("others do not send this node its requests yet".to_owned())
             }
             MemberState::Ready => Ok(()),
-            state => Err(format!("this node is {}", state.name())),
+            state => Err(match self.core.membership().ignored_by() {
+                Some(member) if state == MemberState::Starting => {
+                    format!(
+                        "{member} does not count this node among its members yet: reload its configuration"
+                    )
+                }
+                _ => format!("this node is {}", state.name()),
+            }),
         }
     }
 

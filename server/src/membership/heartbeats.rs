@@ -258,7 +258,7 @@ impl Membership {
     /// Whether everybody has been heard of, and knows this node for a member.
     fn knows_its_place(&self) -> bool {
         let known = self.known.lock();
-        known.health.knows_all() && !known.is_ignored()
+        known.health.knows_all() && known.ignored_by().is_none()
     }
 
     /// Waits until this node may be asked for its keys.

@@ -242,10 +242,11 @@ impl Known {
         }
     }
 
-    /// Whether a member is there that does not know this node yet: it goes by a ring without it, and executes requests
+    /// A member that is there and does not know this node yet: it goes by a ring without it, and executes requests
     /// that this node would take for those of a member that is lost.
-    pub(super) fn is_ignored(&self) -> bool {
-        self.others().any(|(_, member)| member.ignores_us)
+    pub(super) fn ignored_by(&self) -> Option<&MemberAddress> {
+        let (index, _) = self.others().find(|(_, member)| member.ignores_us)?;
+        Some(self.rings.current().address(index))
     }
 
     /// Members that can be reached and were not handed what they should keep.

@@ -264,6 +264,12 @@ impl Membership {
         self.known.lock().target_waits_for()
     }
 
+    /// A member that is there and does not count this node among its members yet: a node does not begin before.
+    #[must_use]
+    pub fn ignored_by(&self) -> Option<MemberAddress> {
+        self.known.lock().ignored_by().cloned()
+    }
+
     /// Is told of every change of what is known.
     #[must_use]
     pub fn changes(&self) -> Waiter {
