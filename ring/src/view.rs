@@ -17,6 +17,7 @@ pub struct View {
     me: MemberIndex,
     addressable: MemberSet,
     receiving: MemberSet,
+    reached: MemberSet,
     returned: MemberSet,
     leaving: bool,
 }
@@ -56,8 +57,8 @@ impl View {
     }
 
     fn of(ring: Arc<Ring>, me: MemberIndex, addressable: MemberSet) -> Self {
-        let (receiving, returned) = (addressable, MemberSet::EMPTY);
-        Self { ring, other: None, me, addressable, receiving, returned, leaving: false }
+        let (receiving, reached, returned) = (addressable, addressable, MemberSet::EMPTY);
+        Self { ring, other: None, me, addressable, receiving, reached, returned, leaving: false }
     }
 
     /// The same with `members` ready, and in possession of all that they should keep, though they are not addressable
@@ -79,7 +80,17 @@ impl View {
     /// they have missed.
     #[must_use]
     pub fn receiving(mut self, members: impl IntoIterator<Item = MemberIndex>) -> Self {
-        members.into_iter().for_each(|member| self.receiving.insert(member));
+        for member in members {
+            self.receiving.insert(member);
+            self.reached.insert(member);
+        }
+        self
+    }
+
+    /// The same with `members` there, whether they take copies yet or not: they may act in place of self.
+    #[must_use]
+    pub fn reaching(mut self, members: impl IntoIterator<Item = MemberIndex>) -> Self {
+        members.into_iter().for_each(|member| self.reached.insert(member));
         self
     }
 
@@ -171,14 +182,13 @@ impl View {
     }
 
     /// Who executes requests in place of self, and of `absent`: the first other member of the preference list that is
-    /// addressable or at least takes copies.
+    /// there.
     #[must_use]
     pub fn substitute(&self, digest: Digest, absent: Option<MemberIndex>) -> Option<Lookup> {
         let mut list = self.ring.preference_list(digest).enumerate();
         let is_there = |member| {
-            member != self.me
-                && Some(member) != absent
-                && (self.is_addressable(member) || self.is_receiving(member))
+            let is_reached = self.is_addressable(member) || self.reached.contains(member);
+            member != self.me && Some(member) != absent && is_reached
         };
         let (rank, member) = list.find(|(_, member)| is_there(*member))?;
         Some(Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } })

@@ -41,6 +41,20 @@ fn with_every_member_online_the_first_home_is_the_owner() {
 }
 
 #[test]
+fn who_is_there_acts_in_place_of_self_before_it_takes_requests_or_copies() {
+    let ring = ring(3, Placement::Modulo, 2);
+    for digest in digests(100) {
+        let homes: Vec<_> = ring.preference_list(digest).collect();
+        let cut_off = view(&ring, homes[0].as_usize(), &[homes[1].as_usize(), homes[2].as_usize()]);
+        assert_eq!(cut_off.substitute(digest, None), None);
+        let healed = cut_off.reaching([homes[1]]);
+        assert_eq!(healed.lookup(digest).member, homes[0], "it is not sent requests yet");
+        let substitute = Lookup { member: homes[1], role: Role::Owner };
+        assert_eq!(healed.substitute(digest, None), Some(substitute));
+    }
+}
+
+#[test]
 fn a_home_member_behind_a_damaged_one_is_the_owner_and_others_stand_in() {
     let ring = ring(5, Placement::Modulo, 2);
     let digest = Digest::of(b"object-key");

@@ -137,9 +137,11 @@ impl Known {
         let receiving =
             self.others().filter(|(_, member)| member.reachable && member.handing != Handing::Due);
         let receiving = receiving.map(|(index, _)| index);
+        let reached = self.others().filter(|(_, member)| member.reachable).map(|(index, _)| index);
         let view = View::new(self.rings.current().clone(), self.me, &self.health)
             .beside(self.rings.other().cloned())
             .receiving(receiving)
+            .reaching(reached)
             .returned(self.returned());
         if self.tenure.is_leaving() { view.leaving() } else { view }
     }
