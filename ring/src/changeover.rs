@@ -220,11 +220,9 @@ impl Changeover {
     /// members are reached.
     pub fn kept_to(&self, counts: impl Fn(MemberIndex) -> bool) -> Option<&Arc<Ring>> {
         let previous = self.previous()?;
-        let keeps_to = |seen: &Option<Seen>| {
-            seen.is_some_and(|seen| seen.ring == previous.id() && seen.target.is_none())
-        };
-        let mut peers = self.peers.iter().enumerate();
-        peers.any(|(at, seen)| counts(MemberIndex::new(at)) && keeps_to(seen)).then_some(previous)
+        let goes_elsewhere =
+            |seen: &Option<Seen>| seen.is_none_or(|seen| seen.ring != previous.id() || seen.target.is_some());
+        (!self.all(counts, goes_elsewhere)).then_some(previous)
     }
 
     /// Members that are reached and keep the target waiting.

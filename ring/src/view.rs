@@ -80,10 +80,7 @@ impl View {
     /// they have missed.
     #[must_use]
     pub fn receiving(mut self, members: impl IntoIterator<Item = MemberIndex>) -> Self {
-        for member in members {
-            self.receiving.insert(member);
-            self.reached.insert(member);
-        }
+        members.into_iter().for_each(|member| self.receiving.insert(member));
         self
     }
 
@@ -186,10 +183,7 @@ impl View {
     #[must_use]
     pub fn substitute(&self, digest: Digest, absent: Option<MemberIndex>) -> Option<Lookup> {
         let mut list = self.ring.preference_list(digest).enumerate();
-        let is_there = |member| {
-            let is_reached = self.is_addressable(member) || self.reached.contains(member);
-            member != self.me && Some(member) != absent && is_reached
-        };
+        let is_there = |member| member != self.me && Some(member) != absent && self.reached.contains(member);
         let (rank, member) = list.find(|(_, member)| is_there(*member))?;
         Some(Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } })
     }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use ringhold_config::Cluster as Settings;
 use ringhold_ring::{
     Changeover, Health, Heartbeat, Incarnation, Mandate, MemberAddress, MemberHealth, MemberIndex,
-    MemberState, Probe, Readiness, Ring, RingError, RingId, Standing, Step, Tenure, Term, Timestamp,
-    Transition, View,
+    MemberState, Probe, Readiness, Ring, RingId, Standing, Step, Tenure, Term, Timestamp, Transition, View,
 };
 use tracing::info;
 
@@ -38,8 +37,8 @@ pub(super) struct Known {
     pub(super) doubts: u64,
     /// When it last began to.
     pub(super) doubts_since: Option<Timestamp>,
-    /// How often it has told a member how it is.
-    told: u32,
+    /// The number of its last heartbeat.
+    last_number: u32,
 }
 
 /// What is known of one member.
@@ -120,7 +119,7 @@ impl Known {
             next: None,
             doubts: 0,
             doubts_since: None,
-            told: 0,
+            last_number: 0,
         })
     }
 
@@ -382,31 +381,11 @@ impl Known {
         }
     }
 
-    /// Which members a change of the member list waits for: all that are reached and stay.
-    fn counting(&self) -> Vec<bool> {
-        let belongs = self.rings.target().unwrap_or(self.rings.current()).has(self.me);
-        let counts = |(at, known): (usize, &Member)| {
-            let leaves = known.beat.is_some_and(|beat| beat.state == MemberState::Draining);
-            // Who does not know this node for a member yet has to be told of the change first.
-            let counts = known.ignores_us && belongs || known.reachable && !leaves;
-            counts && at != self.me.as_usize()
-        };
-        self.members.iter().enumerate().map(counts).collect()
-    }
-
-    /// Members that keep this node from going by its target.
-    pub(super) fn target_waits_for(&self) -> Vec<MemberAddress> {
-        let counts = self.counting();
-        let waited_for = self.rings.waiting_for(|member| counts[member.as_usize()]).into_iter();
-        waited_for.map(|member| self.rings.current().address(member).clone()).collect()
-    }
-
     /// Whether this node was on the smaller side of a partition: a member that it took out took it out too, and sends
     /// requests to more members. Of equal sides the one whose member comes first in the roster goes on.
     fn is_outnumbered(&self) -> bool {
-        let mine = (self.online(), Reverse(self.me));
         self.others().any(|(index, member)| {
-            let goes_on = |beat: Heartbeat| (beat.online, Reverse(index)) > mine;
+            let goes_on = |beat: Heartbeat| (beat.online, Reverse(index)) > (self.online(), Reverse(self.me));
             self.tenure.was_taken_out_by(index)
                 && self.health.standing(index) == Standing::Offline
                 && member.beat.is_some_and(goes_on)
@@ -417,78 +396,6 @@ impl Known {
     fn online(&self) -> u16 {
         let online = self.others().filter(|(index, _)| self.health.is_online(*index)).count();
         u16::try_from(online + 1).unwrap_or(u16::MAX)
-    }
-
-    /// The rings of a node that is to change to `target`, now or when the present change is complete; nothing when that
-    /// changes nothing now.
-    pub(super) fn aim(&mut self, target: Ring) -> Result<Option<Changeover>, RingError> {
-        let (current, id) = (self.rings.current(), target.id());
-        let aims_there = self.rings.target().map(|ring| ring.id()) == Some(id);
-        let is_there = self.rings.target().is_none() && current.id() == id;
-        if aims_there || is_there {
-            self.next = None;
-            return Ok(None);
-        }
-        let rings = self.rings.aim(target.clone())?;
-        // Back to the ring before is no third ring: those who use it are still copied to.
-        let waits = self.rings.previous().is_some_and(|previous| previous.id() != id);
-        let when = if waits { ", for when the present change is complete" } else { "" };
-        info!(ring = %current.id(), target = %id, members = target.len(), "new member list{when}");
-        self.next = waits.then_some(target);
-        Ok((!waits).then_some(rings))
-    }
-
-    /// The rings of a node that goes back to the one before, which others keep to, as each would wait for the other: it is
-    /// to go on from here to a third, and of the two rings that of the smaller id is gone by; or it had only followed them,
-    /// and they have all gone back.
-    fn turns_back(&self) -> Option<Changeover> {
-        let counts = self.counting();
-        let kept_to = self.rings.kept_to(|member| counts[member.as_usize()])?;
-        let current = self.rings.current();
-        let goes_back = match &self.next {
-            Some(_) => kept_to.id().as_u64() < current.id().as_u64(),
-            None => kept_to.id() == self.configured && self.is_abandoned(current),
-        };
-        goes_back.then(|| self.rings.aim(Ring::clone(kept_to)).ok()).flatten()
-    }
-
-    /// Whether this node is on its way to a ring only because others were, who have changed their minds.
-    fn follows_nobody(&self) -> bool {
-        let target = self.rings.target().filter(|ring| ring.id() != self.configured);
-        target.is_some_and(|target| self.is_abandoned(target))
-    }
-
-    /// Whether those of the members of `ring` who are there go elsewhere.
-    fn is_abandoned(&self, ring: &Ring) -> bool {
-        let there = self.others().filter(|(index, member)| member.reachable && ring.has(*index));
-        let beats = there.filter_map(|(_, member)| member.beat);
-        let mut beats = beats.filter(|beat| beat.state == MemberState::Ready).peekable();
-        beats.peek().is_some() && !beats.any(|beat| beat.ring == ring.id() || beat.target == Some(ring.id()))
-    }
-
-    /// Whether this node goes where others go without being told so: out of the ring, as nobody has to tell it that,
-    /// and back into the one that it is configured for.
-    pub(super) fn follows_to(&self, ring: &Ring) -> bool {
-        let address = self.rings.current().address(self.me);
-        ring.index_of(address).is_none() || ring.id() == self.configured
-    }
-
-    /// Goes on with other rings: everything that is known of members moves to their new indices.
-    pub(super) fn move_to(&mut self, rings: Changeover, now: Timestamp) {
-        let old = self.rings.current().clone();
-        let new = rings.current().clone();
-        let address = old.address(self.me);
-        // A member that was removed keeps its place in the roster until it stops.
-        let Some(me) = new.index_of(address) else { return };
-        let from = |index: MemberIndex| old.index_of(new.address(index));
-        let count = new.roster().len();
-        self.health = self.health.on(count, me, now, from);
-        self.tenure = self.tenure.on(count, me, from);
-        let member =
-            |(index, _)| from(index).map(|old| self.members[old.as_usize()].clone()).unwrap_or_default();
-        self.members = new.roster().map(member).collect();
-        self.me = me;
-        self.rings = rings;
     }
 
     /// What `to` is to be told now.
@@ -533,8 +440,8 @@ impl Known {
     pub(super) fn tell(&mut self, to: MemberIndex) -> Heartbeat {
         let beat = self.heartbeat(to, self.is_unsettled());
         self.members[to.as_usize()].told = Some(beat);
-        self.told = self.told.wrapping_add(1);
-        Heartbeat { number: self.told, online: self.online(), ..beat }
+        self.last_number = self.last_number.wrapping_add(1);
+        Heartbeat { number: self.last_number, online: self.online(), ..beat }
     }
 
     pub(super) fn report(&self, now: Timestamp) -> Vec<MemberKnown> {
