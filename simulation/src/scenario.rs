@@ -195,7 +195,8 @@ fn between(random: &mut Random, low: u64, high: u64) -> usize {
     usize::try_from(random.between(low, high)).unwrap_or_default()
 }
 
-fn machine(index: usize) -> Option<MemberAddress> {
+/// Where the machine with this index is.
+pub(crate) fn machine(index: usize) -> Option<MemberAddress> {
     format!("10.0.0.{}:9999", index + 1).parse().ok()
 }
 

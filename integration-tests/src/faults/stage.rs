@@ -94,7 +94,7 @@ impl Terms {
     /// Whether the machine stood still for so long that members had to doubt themselves and each other.
     #[must_use]
     pub fn are_broken_by(&self, stall: Duration) -> bool {
-        // A member doubts itself after a quarter. What stops this process for a time stops some member for longer.
+        // A member doubts itself after an eighth. What stops this process for a time stops some member for longer.
         stall > self.peer_timeout / 8
     }
 }
@@ -226,8 +226,7 @@ impl Stage {
         let promised = told.promised();
         for (key, reads) in found.into_iter().enumerate() {
             let name = play.load.key(key);
-            let mut operations = promised.clone();
-            operations.retain(|operation| operation.key == key);
+            let operations = promised.iter().filter(|operation| operation.key == key).cloned().collect();
             effect.judge(&name, operations, reads);
         }
         effect

@@ -1,15 +1,13 @@
 //! What members send each other for the requests of clients: counted in whole simulated rings without faults.
 
-use std::time::Duration;
-
-use ringhold_ring::{MemberAddress, Placement};
+use ringhold_config::Config;
 
 use crate::fabric::{Delays, Sent};
 use crate::history::{Action, Operation, Told};
 use crate::host::Skew;
 use crate::node::Setup;
 use crate::real::Real;
-use crate::scenario::{Scenario, Weather};
+use crate::scenario::{Scenario, Weather, machine};
 use crate::world::World;
 
 const CLIENTS: usize = 40;
@@ -60,11 +58,10 @@ fn has_written(operation: &Operation) -> bool {
     operation.action != Action::Get && matches!(operation.told(), Some(Told::Written(_) | Told::Count(..)))
 }
 
-/// With the default `probe_interval` and `peer_timeout`.
+/// With the default settings.
 fn scenario(members: usize, replicas: usize) -> Scenario {
-    let machine =
-        |index: usize| -> Option<MemberAddress> { format!("10.0.0.{}:9999", index + 1).parse().ok() };
     let machines: Vec<_> = (0..members).filter_map(machine).collect();
+    let cluster = Config::default().cluster;
     Scenario {
         seed: 1,
         weather: Weather::Calm,
@@ -73,16 +70,16 @@ fn scenario(members: usize, replicas: usize) -> Scenario {
         setup: Setup {
             address: machines[0].clone(),
             members: Vec::new(),
-            placement: Placement::Modulo,
+            placement: cluster.placement,
             replicas,
-            majority_guard: false,
-            probe_interval: Duration::from_secs(1),
-            peer_timeout: Duration::from_secs(1),
-            rest: Duration::from_secs(10),
-            validation_passes: 4,
-            sync_timeout: Duration::from_secs(30),
-            sweep_interval: Duration::from_secs(60),
-            tombstone_ttl: Duration::from_secs(3600),
+            majority_guard: cluster.majority_guard,
+            probe_interval: cluster.probe_interval,
+            peer_timeout: cluster.peer_timeout,
+            rest: cluster.rest,
+            validation_passes: cluster.validation_passes,
+            sync_timeout: cluster.sync_timeout,
+            sweep_interval: cluster.sweep_interval,
+            tombstone_ttl: cluster.tombstone_ttl,
         },
         delays: Delays { least_ms: 2, spread_ms: 0, stragglers_permille: 0 },
         clients: CLIENTS,
