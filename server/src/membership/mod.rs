@@ -58,7 +58,7 @@ pub struct Membership {
     /// Until when the mandate to act holds unless it is renewed, in milliseconds; 0: there is none.
     acting_until: AtomicU64,
     /// When this node last found itself running.
-    ticked_at: AtomicU64,
+    ran_at: AtomicU64,
     /// Incarnations that followed the one of the start.
     begun: Counter,
     /// Raised by every change of what is known.
@@ -92,7 +92,7 @@ impl Membership {
             address: address.clone(),
             own_label: Bytes::from(address.to_string()),
             acting_until: AtomicU64::new(0),
-            ticked_at: AtomicU64::new(now.as_millis()),
+            ran_at: AtomicU64::new(now.as_millis()),
             begun: Counter::default(),
             changes: Changes::default(),
             announce: Notify::new(),
@@ -309,8 +309,8 @@ impl Membership {
 
     /// Whether this node did not run for so long that it must not judge others.
     fn was_stopped(&self, now: Timestamp) -> bool {
-        let ticked_at = Timestamp::from_millis(self.ticked_at.load(Ordering::Acquire));
-        now.since(ticked_at) > self.stall() || self.is_in_doubt(&self.known.lock(), now)
+        let ran_at = Timestamp::from_millis(self.ran_at.load(Ordering::Acquire));
+        now.since(ran_at) > self.stall() || self.is_in_doubt(&self.known.lock(), now)
     }
 
     /// Whether this node has just found that it was stopped, and asks others. What fails meanwhile is tried again; but
@@ -326,23 +326,26 @@ impl Membership {
         (self.settings.peer_timeout / 8).max(Duration::from_millis(20))
     }
 
-    /// Finds this node running, or that it was not.
+    /// Finds this node running, or that it was not: before anything else is concluded, or what others said before it was
+    /// stopped would renew its mandate.
+    fn find_running(&self, known: &mut Known, now: Timestamp) {
+        let ran_at = Timestamp::from_millis(self.ran_at.fetch_max(now.as_millis(), Ordering::AcqRel));
+        let silence = now.since(ran_at);
+        if silence <= self.stall() || known.members.len() == 1 {
+            return;
+        }
+        if let Some(more) = STOPPED.pass(now) {
+            warn!(
+                ?silence,
+                more, "this node did not run for a while: asking the others whether they took its place"
+            );
+        }
+        known.stalled(now);
+    }
+
     fn tick(&self) -> Mandate {
         let now = self.clock.now();
-        let ticked_at = Timestamp::from_millis(self.ticked_at.swap(now.as_millis(), Ordering::AcqRel));
-        let silence = now.since(ticked_at);
-        let was_stopped = silence > self.stall();
         self.change(now, |known| {
-            if was_stopped && known.members.len() > 1 {
-                if let Some(more) = STOPPED.pass(now) {
-                    warn!(
-                        ?silence,
-                        more,
-                        "this node did not run for a while: asking the others whether they took its place"
-                    );
-                }
-                known.stalled(now);
-            }
             known.tenure.tick(now);
             None
         });
@@ -361,6 +364,7 @@ impl Membership {
     fn change<'a>(&self, now: Timestamp, event: impl FnOnce(&mut Known) -> Option<(Transition, Why<'a>)>) {
         let mut known = self.known.lock();
         let (before, ring) = (known.summary(), Arc::clone(known.rings.current()));
+        self.find_running(&mut known, now);
         let transition = event(&mut known);
         if let Some((transition, why)) = transition {
             self.tell(&mut known, transition, why);

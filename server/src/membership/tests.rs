@@ -1,4 +1,7 @@
-//! What follows from what is heard, while the member list changes: `Known` without its lock and its network.
+//! What follows from what is heard: `Known` without its lock and its network, and both around it.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use ringhold_config::Config;
 use ringhold_ring::{
@@ -6,8 +9,10 @@ use ringhold_ring::{
     Standing, Timestamp,
 };
 
-use super::HandingOutcome;
 use super::known::{Handing, Known};
+use super::{HandingOutcome, Membership};
+use crate::clock::Clock;
+use crate::core::Nobody;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -286,4 +291,29 @@ fn a_member_that_follows_the_others_stays_when_they_have_changed_their_minds() {
     known.hears(2, &beat(own, None, false));
     assert!(known.rings.other().is_none());
     assert!(known.has_strays, "what was copied to member 3 is with who was not to have it");
+}
+
+#[test]
+fn what_a_node_hears_right_after_it_was_stopped_does_not_renew_its_mandate() {
+    let ports = [1, 2, 3];
+    let settings = Config::alone("10.0.0.1:1".parse().unwrap()).cluster;
+    let (clock, me) = (Clock::manual(NOW), Incarnation::new(1));
+    let membership =
+        Membership::new(ring(&ports), &address(1), me, &settings, Arc::new(Nobody), clock.clone()).unwrap();
+    let hear_of_all = |number| {
+        for port in [2, 3] {
+            let beat = Heartbeat { number, ..beat(ring(&ports).id(), None, false) };
+            let _ = membership.answer(&address(port), &beat);
+        }
+    };
+    hear_of_all(1);
+    membership.change(NOW, |known| {
+        known.tenure.introduced(NOW);
+        None
+    });
+    assert_eq!(membership.mandate(), Mandate::Acting);
+    clock.advance(Duration::from_secs(1));
+    // Said while it was stopped, before anybody noticed.
+    hear_of_all(2);
+    assert_eq!(membership.mandate(), Mandate::Doubting);
 }
