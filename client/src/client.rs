@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::call::{Answer, Body, Call, Take, object_path};
 use crate::failover::Failover;
-use crate::object::{Stored, X_TTL, etag};
+use crate::object::{OVERTAKEN, Stored, X_TTL, etag};
 use crate::{
     BuildError, ByteRange, Changed, ClientBuilder, ClusterReport, Condition, EntityTag, Error,
     IdempotencyKey, Location, Object, ObjectInfo, ObjectStream, Patch, PatchOptions, Patched, Problem,
@@ -333,9 +333,10 @@ impl Client {
         if !created && answer.status != StatusCode::OK {
             return Err(answer.into_error());
         }
+        let overtaken = answer.headers.contains_key(OVERTAKEN);
         let object = read_object(answer)?;
         let (etag, served) = (object.info.etag.clone(), object.info.served.clone());
-        Ok(Patched { answer: patch.read(object)?, created, etag, served })
+        Ok(Patched { answer: patch.read(object)?, created, overtaken, etag, served })
     }
 
     /// Where `key` lives, as the node that is asked sees it; whether there is such an object does not matter.

@@ -13,6 +13,7 @@ use crate::{EntityTag, Error};
 pub(crate) const X_TTL: &str = "x-ttl";
 const MEMBER: &str = "x-ringhold-member";
 const ROUTE: &str = "x-ringhold-route";
+pub(crate) const OVERTAKEN: &str = "x-ringhold-overtaken";
 
 /// A stored object.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -234,9 +234,20 @@ pub enum Outcome {
     Patched {
         /// The object as it is now.
         object: Object,
-        /// Whether the patch made it.
-        created: bool,
+        /// What the patch had to do with that.
+        effect: PatchEffect,
     },
+}
+
+/// What a patch did to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchEffect {
+    /// It changed it.
+    Changed,
+    /// It made it.
+    Created,
+    /// It had changed it before, and others have since: this was a repeat.
+    Overtaken,
 }
 
 /// Why an operation changed nothing, or may have changed something without our knowing.

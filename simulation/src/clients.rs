@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ringhold_ring::{Key, MemberAddress, Ttl, Version};
 use ringhold_server::object::{
-    self, Answer, Conditions, ContentType, Delivery, Object, OperationId, Outcome, Refusal, Tags,
+    self, Answer, Conditions, ContentType, Delivery, Object, OperationId, Outcome, PatchEffect, Refusal, Tags,
 };
 use ringhold_server::patch::PatchKind;
 
@@ -229,7 +229,9 @@ impl Clients {
             }
             Ok(Outcome::Created(version) | Outcome::Replaced(version)) => Ok(Told::Written(Some(*version))),
             Ok(Outcome::Deleted) => Ok(Told::Written(None)),
-            Ok(Outcome::Patched { object, .. }) if action == Action::Add => {
+            Ok(Outcome::Patched { object, effect: PatchEffect::Changed | PatchEffect::Created })
+                if action == Action::Add =>
+            {
                 Ok(Told::Count(value_of(object)?, object.version))
             }
             Ok(Outcome::Patched { .. } | Outcome::NotModified(_)) => Ok(Told::Written(None)),

@@ -14,7 +14,8 @@ use parking_lot::Mutex;
 use ringhold_ring::{Key, MemberAddress, Ring, Version, VersionClock, WriterId};
 use ringhold_server::clock::Clock;
 use ringhold_server::object::{
-    Answer, ContentType, Delivery, Object, Operation, OperationId, Outcome, Record, Refusal, Route,
+    Answer, ContentType, Delivery, Object, Operation, OperationId, Outcome, PatchEffect, Record, Refusal,
+    Route,
 };
 use ringhold_server::peer::PeerError;
 use ringhold_server::peer::network::{
@@ -89,9 +90,10 @@ impl<const BUG: u8> Inner<BUG> {
         let (value, content_type, ttl) = match operation {
             Operation::Get { .. } => return Ok(found(current)),
             Operation::Patch { .. } if is_repeat => {
-                return Ok(
-                    current.map_or(Outcome::Missing, |object| Outcome::Patched { object, created: false })
-                );
+                return Ok(current.map_or(Outcome::Missing, |object| Outcome::Patched {
+                    object,
+                    effect: PatchEffect::Overtaken,
+                }));
             }
             _ if is_repeat => return Ok(found(current)),
             Operation::Put { conditions, .. } | Operation::Delete { conditions }
@@ -118,7 +120,8 @@ impl<const BUG: u8> Inner<BUG> {
             self.keep(&mut held, key, Record::Object(object.clone()));
         }
         Ok(match (operation, current) {
-            (Operation::Patch { .. }, current) => Outcome::Patched { object, created: current.is_none() },
+            (Operation::Patch { .. }, None) => Outcome::Patched { object, effect: PatchEffect::Created },
+            (Operation::Patch { .. }, Some(_)) => Outcome::Patched { object, effect: PatchEffect::Changed },
             (_, None) => Outcome::Created(version),
             (_, Some(_)) => Outcome::Replaced(version),
         })

@@ -77,6 +77,9 @@ pub struct Patched<A> {
     pub answer: A,
     /// Whether the patch made the object.
     pub created: bool,
+    /// Whether the patch had run before, as a request whose answer was lost, and others have changed the object since: the
+    /// answer is of the object as it is now, and not as this patch left it.
+    pub overtaken: bool,
     /// The state that the object is in now.
     pub etag: EntityTag,
     /// Who patched it.

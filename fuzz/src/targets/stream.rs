@@ -9,7 +9,7 @@ use ringhold_ring::{
     Heartbeat, Incarnation, Key, MemberState, Placement, RingId, Standing, Term, Timestamp, Ttl, Version,
 };
 use ringhold_server::object::{
-    Conditions, ContentType, Object, Operation, OperationId, Outcome, Record, Refusal, Tags,
+    Conditions, ContentType, Object, Operation, OperationId, Outcome, PatchEffect, Record, Refusal, Tags,
 };
 use ringhold_server::patch::PatchKind;
 use ringhold_server::peer::frame::{self, INLINE_BYTES, Kind};
@@ -273,7 +273,8 @@ fn replies() -> Vec<Vec<u8>> {
         done(Outcome::Found(object(10))),
         done(Outcome::Found(object(INLINE_BYTES + 1))),
         done(Outcome::NotModified(object(0))),
-        done(Outcome::Patched { object: object(3), created: true }),
+        done(Outcome::Patched { object: object(3), effect: PatchEffect::Created }),
+        done(Outcome::Patched { object: object(3), effect: PatchEffect::Overtaken }),
         done(Outcome::Missing),
         done(Outcome::Deleted),
         done(Outcome::Created(version())),

@@ -355,8 +355,7 @@ impl Shared {
         self.history.add(operation);
     }
 
-    /// Repeats it until it is answered. Only the first answer to the first request says what the sum was just then: a repeat
-    /// that is recognised says what it is now.
+    /// Repeats it until it is answered. An addition that others have overtaken does not say what the sum was just then.
     async fn add(&self, key: usize, chance: &mut Chance) {
         let name = format!("{}-{}", self.name, self.new_value());
         let mut operation: Option<Operation> = None;
@@ -366,19 +365,18 @@ impl Shared {
             let request = request.header("Content-Type", "application/vnd.ringhold.counter+json");
             let request = request.body(r#"{"add":1}"#);
             let read = |answer: &Answer| {
-                matches!(answer.status, 200 | 201).then(|| Action::Add(Some(number(answer))))
+                let sum = answer.header("x-ringhold-overtaken").is_none().then(|| number(answer));
+                matches!(answer.status, 200 | 201).then_some(Action::Add(sum))
             };
             let (now, _) = self.operate((key, through), Action::Add(None), request, read).await;
             let merged = match operation.take() {
                 None => now,
                 Some(first) => {
-                    let was_unsent = matches!(first.outcome, Outcome::Unsent(_));
-                    let action = if was_unsent { now.action } else { Action::Add(None) };
                     let outcome = match (first.outcome, now.outcome) {
                         (Outcome::Unknown(why), Outcome::Unsent(_)) => Outcome::Unknown(why),
                         (_, outcome) => outcome,
                     };
-                    Operation { action, start: first.start, outcome, ..now }
+                    Operation { start: first.start, outcome, ..now }
                 }
             };
             let is_answered = merged.is_answered();

@@ -141,10 +141,11 @@ fn show(kind: Kind, object: &Object) -> Result<(), Failure> {
 }
 
 fn report(args: &PatchArgs, patched: Patched<Object>) -> Value {
-    let Patched { answer, created, etag, served } = patched;
+    let Patched { answer, created, overtaken, etag, served } = patched;
     let mut report = json!({
         "key": args.key.as_str(),
         "created": created,
+        "overtaken": overtaken,
         "etag": etag.as_str(),
         "content_type": answer.info.content_type,
         "length": answer.value.len(),

@@ -19,6 +19,8 @@ use crate::object::{ContentType, Object, Route};
 pub(super) const X_TTL: HeaderName = HeaderName::from_static("x-ttl");
 pub(super) const X_RINGHOLD_MEMBER: HeaderName = HeaderName::from_static("x-ringhold-member");
 pub(super) const X_RINGHOLD_ROUTE: HeaderName = HeaderName::from_static("x-ringhold-route");
+/// On a patch that ran before and that others have followed.
+pub(super) const X_RINGHOLD_OVERTAKEN: HeaderName = HeaderName::from_static("x-ringhold-overtaken");
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -133,6 +135,7 @@ const TTL_LINE: Name = Name::new(X_TTL, "\r\nx-ttl: ");
 const ACCEPT_RANGES_LINE: Name = Name::new(ACCEPT_RANGES, "\r\naccept-ranges: ");
 const MEMBER_LINE: Name = Name::new(X_RINGHOLD_MEMBER, "\r\nx-ringhold-member: ");
 const ROUTE_LINE: Name = Name::new(X_RINGHOLD_ROUTE, "\r\nx-ringhold-route: ");
+const OVERTAKEN_LINE: Name = Name::new(X_RINGHOLD_OVERTAKEN, "\r\nx-ringhold-overtaken: ");
 
 /// The value of a header: visible ASCII, in the form that costs least to come by.
 #[derive(Debug)]
@@ -172,6 +175,11 @@ impl Head for Response<Body> {
 pub(super) fn put_executor(head: &mut impl Head, member: Bytes, route: Route) {
     head.put(&MEMBER_LINE, Text::Shared(member));
     head.put(&ROUTE_LINE, Text::Static(route.name()));
+}
+
+/// Says that a patch had run before, and that others have followed.
+pub(super) fn put_overtaken(head: &mut impl Head) {
+    head.put(&OVERTAKEN_LINE, Text::Static("true"));
 }
 
 /// `ETag`

@@ -15,7 +15,7 @@ use super::body::{Allowance, Upload};
 use super::headers::Fields;
 use super::problem::{Code, Problem};
 use super::range::{self, Selected};
-use crate::object::{Answer, ContentType, Delivery, Object, Operation, Outcome};
+use crate::object::{Answer, ContentType, Delivery, Object, Operation, Outcome, PatchEffect};
 use crate::patch::PatchKind;
 
 const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, DELETE, PATCH, OPTIONS");
@@ -195,9 +195,12 @@ pub(super) fn usual(
             answer::put_entity_tag(head, version);
         }
         Ok(Outcome::Deleted) => head.begin(StatusCode::NO_CONTENT),
-        Ok(Outcome::Patched { object, created }) => {
-            let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-            value = whole(app, status, object, head);
+        Ok(Outcome::Patched { object, effect }) => {
+            let is_new = effect == PatchEffect::Created;
+            value = whole(app, if is_new { StatusCode::CREATED } else { StatusCode::OK }, object, head);
+            if effect == PatchEffect::Overtaken {
+                answer::put_overtaken(head);
+            }
         }
         result => return Err(Answer { result, member, route }),
     }

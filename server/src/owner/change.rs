@@ -1,9 +1,9 @@
 //! What a write makes of an object: its conditions checked, its patch applied, its version taken. Nothing is stored.
 
-use ringhold_ring::{Key, Timestamp, Ttl};
+use ringhold_ring::{Key, Timestamp, Ttl, Version};
 
 use super::Owner;
-use crate::object::{Conditions, Object, Operation, Outcome, Record, Refusal};
+use crate::object::{Conditions, Object, Operation, Outcome, PatchEffect, Record, Refusal};
 use crate::patch::{self, PatchError};
 use crate::store::{Applied, Full};
 
@@ -11,6 +11,8 @@ use crate::store::{Applied, Full};
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) record: Record,
+    /// What the operation made: of a repeat, when it ran; `record` may be a later one.
+    pub(super) made: Version,
     answer: Answer,
 }
 
@@ -18,19 +20,23 @@ pub(super) struct Change {
 enum Answer {
     Put,
     Delete,
-    Patch { created: bool },
+    Patch(PatchEffect),
 }
 
 impl Change {
+    fn new(record: Record, answer: Answer) -> Self {
+        Self { made: record.version(), record, answer }
+    }
+
     /// What is answered when the store did that.
     pub(super) fn outcome(&self, applied: Applied) -> Outcome {
         match (self.answer, &self.record) {
-            (Answer::Patch { created }, Record::Object(object)) => {
-                Outcome::Patched { object: object.clone(), created }
+            (Answer::Patch(effect), Record::Object(object)) => {
+                Outcome::Patched { object: object.clone(), effect }
             }
-            (Answer::Put, record) if applied == Applied::Created => Outcome::Created(record.version()),
-            (Answer::Put, record) => Outcome::Replaced(record.version()),
-            (Answer::Delete | Answer::Patch { .. }, _) => Outcome::Deleted,
+            (Answer::Put, _) if applied == Applied::Created => Outcome::Created(self.made),
+            (Answer::Put, _) => Outcome::Replaced(self.made),
+            (Answer::Delete | Answer::Patch(_), _) => Outcome::Deleted,
         }
     }
 }
@@ -56,14 +62,14 @@ impl Owner {
                 let (version, expires_at) = (self.versions.next(now), self.expiry(*ttl, now));
                 let (value, content_type) = (value.clone(), content_type.clone());
                 let record = Record::Object(Object { value, content_type, version, expires_at });
-                Ok(Change { record, answer: Answer::Put })
+                Ok(Change::new(record, Answer::Put))
             }
             Operation::Delete { conditions } => {
                 self.check(key, conditions)?;
                 let now = self.clock.now();
                 let keep = if members == 1 { std::time::Duration::ZERO } else { self.cluster.tombstone_ttl };
                 let record = Record::Tombstone { version: self.versions.next(now), expires_at: now + keep };
-                Ok(Change { record, answer: Answer::Delete })
+                Ok(Change::new(record, Answer::Delete))
             }
             Operation::Patch { kind, document, content_type, ttl, conditions } => {
                 let current = self.store.get(key);
@@ -80,30 +86,38 @@ impl Owner {
                 let patch::Patched { value, content_type } = patched;
                 let version = self.versions.next(now);
                 let record = Record::Object(Object { value, content_type, version, expires_at });
-                Ok(Change { record, answer: Answer::Patch { created: current.is_none() } })
+                let effect = if current.is_none() { PatchEffect::Created } else { PatchEffect::Changed };
+                Ok(Change::new(record, Answer::Patch(effect)))
             }
         }
     }
 
-    /// What is stored, where `operation` has run: whoever ran it may not have come to copy it to all, or to answer.
+    /// What is stored, where `operation` has run and `made` this version: whoever ran it may not have come to copy it to all,
+    /// or to answer.
     pub(super) fn change_again(
         &self,
         key: &Key<'_>,
         operation: &Operation,
+        made: Version,
         members: usize,
     ) -> Result<Change, Refusal> {
         let object = || {
             let ran_and_gone = || Refusal::OutcomeUnknown("it ran, and the object has gone since".to_owned());
-            self.store.get(key).map(Record::Object).ok_or_else(ran_and_gone)
+            self.store.get(key).ok_or_else(ran_and_gone)
         };
         match operation {
             Operation::Get { .. } => self.change(key, operation, members),
-            Operation::Put { .. } => Ok(Change { record: object()?, answer: Answer::Put }),
+            Operation::Put { .. } => {
+                Ok(Change { record: Record::Object(object()?), made, answer: Answer::Put })
+            }
             Operation::Patch { .. } => {
-                Ok(Change { record: object()?, answer: Answer::Patch { created: false } })
+                let object = object()?;
+                let is_latest = object.version == made;
+                let effect = if is_latest { PatchEffect::Changed } else { PatchEffect::Overtaken };
+                Ok(Change { record: Record::Object(object), made, answer: Answer::Patch(effect) })
             }
             Operation::Delete { .. } => match self.store.record(key) {
-                Some(record) => Ok(Change { record, answer: Answer::Delete }),
+                Some(record) => Ok(Change { record, made, answer: Answer::Delete }),
                 None => {
                     let conditions = Conditions::default();
                     self.change(key, &Operation::Delete { conditions }, members)

@@ -186,12 +186,12 @@ impl Owner {
             if !self.may(digest, authority, &view) {
                 return Execution::Elsewhere { to: None, may_have_run };
             }
-            let has_run = id.is_some_and(|id| self.repeats.seen(digest(), id).is_some());
-            may_have_run |= has_run;
+            let has_run = id.and_then(|id| self.repeats.seen(digest(), id));
+            may_have_run |= has_run.is_some();
             let members = view.ring().len();
             let change = match has_run {
-                true => self.change_again(key, &operation, members),
-                false => self.change(key, &operation, members),
+                Some(made) => self.change_again(key, &operation, made, members),
+                None => self.change(key, &operation, members),
             };
             let change = match change {
                 Ok(change) => change,
@@ -306,7 +306,7 @@ impl Owner {
         }
         self.note_stray(&digest);
         if let Some(id) = id {
-            self.repeats.note(digest(), id, change.record.version(), self.clock.now());
+            self.repeats.note(digest(), id, change.made, self.clock.now());
         }
         Some(Ok(change.outcome(applied)))
     }
@@ -337,7 +337,7 @@ impl Owner {
         id: Option<OperationId>,
         change: &Change,
     ) -> Vec<(OperationId, ringhold_ring::Version)> {
-        let own = id.map(|id| (id, change.record.version()));
+        let own = id.map(|id| (id, change.made));
         let mut ids: Vec<_> = own.into_iter().chain(self.repeats.of(digest)).collect();
         ids.truncate(crate::peer::network::MAX_IDS);
         ids

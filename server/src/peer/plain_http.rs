@@ -27,7 +27,9 @@ use super::connection::Trace;
 use super::network::{Ask, Executed, Passage, Told};
 use super::outbox::Fate;
 use super::{Identity, message};
-use crate::object::{Conditions, ContentType, Object, Operation, OperationId, Outcome, Refusal, Tags};
+use crate::object::{
+    Conditions, ContentType, Object, Operation, OperationId, Outcome, PatchEffect, Refusal, Tags,
+};
 
 /// Connections to one member at once.
 const MAX_CONNECTIONS: usize = 16;
@@ -39,6 +41,7 @@ const BEHAVIOR: HeaderName = HeaderName::from_static("x-pp-datastore-behavior");
 const TTL: HeaderName = HeaderName::from_static("x-ttl");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const MEMBER: HeaderName = HeaderName::from_static("x-ringhold-member");
+const OVERTAKEN: HeaderName = HeaderName::from_static("x-ringhold-overtaken");
 
 type Sender = SendRequest<Full<Bytes>>;
 
@@ -293,10 +296,12 @@ impl Answer<'_> {
             (Operation::Put { .. }, StatusCode::NO_CONTENT) => Outcome::Replaced(self.version()?),
             (Operation::Delete { .. }, StatusCode::NO_CONTENT) => Outcome::Deleted,
             (Operation::Patch { .. }, StatusCode::OK) => {
-                Outcome::Patched { object: self.object()?, created: false }
+                let is_overtaken = self.headers.contains_key(OVERTAKEN);
+                let effect = if is_overtaken { PatchEffect::Overtaken } else { PatchEffect::Changed };
+                Outcome::Patched { object: self.object()?, effect }
             }
             (Operation::Patch { .. }, StatusCode::CREATED) => {
-                Outcome::Patched { object: self.object()?, created: true }
+                Outcome::Patched { object: self.object()?, effect: PatchEffect::Created }
             }
             _ => return self.refusal(operation, limit).map(Err),
         };

@@ -11,7 +11,7 @@ use super::frame::{Fields, Kind, Violation, cut};
 use super::message::{Body, put_content_type, put_short, put_value, take_content_type, take_value};
 use super::network::Told;
 use super::{heartbeat, told};
-use crate::object::{Object, Outcome, Refusal};
+use crate::object::{Object, Outcome, PatchEffect, Refusal};
 
 /// The longest text of a refusal, in bytes; longer ones are cut.
 pub const MAX_TEXT_BYTES: usize = 1024;
@@ -24,6 +24,7 @@ const REPLACED: u8 = 0x05;
 const DELETED: u8 = 0x06;
 const PATCHED: u8 = 0x07;
 const PATCHED_CREATED: u8 = 0x08;
+const PATCHED_BEFORE: u8 = 0x09;
 const PRECONDITION_FAILED: u8 = 0x81;
 const TOO_LARGE: u8 = 0x82;
 const STORE_FULL: u8 = 0x83;
@@ -86,8 +87,7 @@ pub fn encode(to: &mut Vec<u8>, reply: &Reply, now: Timestamp) -> Option<Bytes> 
     match result {
         Ok(Outcome::Found(object)) => put_found(to, FOUND, object, now),
         Ok(Outcome::NotModified(object)) => put_found(to, NOT_MODIFIED, object, now),
-        Ok(Outcome::Patched { object, created: false }) => put_found(to, PATCHED, object, now),
-        Ok(Outcome::Patched { object, created: true }) => put_found(to, PATCHED_CREATED, object, now),
+        Ok(Outcome::Patched { object, effect }) => put_found(to, patched_code(*effect), object, now),
         Ok(Outcome::Missing) => put_code(to, MISSING),
         Ok(Outcome::Deleted) => put_code(to, DELETED),
         Ok(Outcome::Created(version)) => put_version(to, CREATED, *version),
@@ -133,8 +133,13 @@ pub fn decode(payload: &[u8], max_value_bytes: usize, now: Timestamp) -> Result<
         FAILED => return fields.end().map(|()| (Reply::Failed, Body::Here)),
         FOUND => Ok(Outcome::Found(object(&mut fields)?)),
         NOT_MODIFIED => Ok(Outcome::NotModified(object(&mut fields)?)),
-        PATCHED => Ok(Outcome::Patched { object: object(&mut fields)?, created: false }),
-        PATCHED_CREATED => Ok(Outcome::Patched { object: object(&mut fields)?, created: true }),
+        PATCHED => Ok(Outcome::Patched { object: object(&mut fields)?, effect: PatchEffect::Changed }),
+        PATCHED_CREATED => {
+            Ok(Outcome::Patched { object: object(&mut fields)?, effect: PatchEffect::Created })
+        }
+        PATCHED_BEFORE => {
+            Ok(Outcome::Patched { object: object(&mut fields)?, effect: PatchEffect::Overtaken })
+        }
         MISSING => Ok(Outcome::Missing),
         DELETED => Ok(Outcome::Deleted),
         CREATED => Ok(Outcome::Created(Version::from_bytes(fields.array()?))),
@@ -186,6 +191,14 @@ pub fn with_value(mut reply: Reply, bytes: Bytes) -> Result<Reply, Violation> {
         object.value = bytes;
     }
     Ok(reply)
+}
+
+const fn patched_code(effect: PatchEffect) -> u8 {
+    match effect {
+        PatchEffect::Changed => PATCHED,
+        PatchEffect::Created => PATCHED_CREATED,
+        PatchEffect::Overtaken => PATCHED_BEFORE,
+    }
 }
 
 fn put_code(to: &mut Vec<u8>, code: u8) -> Option<Bytes> {

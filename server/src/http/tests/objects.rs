@@ -193,6 +193,34 @@ async fn a_write_may_be_named_so_that_its_repeat_is_recognised() {
 }
 
 #[tokio::test]
+async fn a_repeat_is_told_what_it_made_and_when_others_have_overtaken_it() {
+    let node = Node::start().await;
+    let put = |name: &'static str| format!("PUT /objects/a\nIdempotency-Key: {name}\n\n{name}");
+    let first = node.ask(&put("one")).await;
+    let second = node.ask(&put("two")).await;
+    let again = node.ask(&put("one")).await;
+    assert_eq!((again.status, again.header("etag")), (204, first.header("etag")));
+    assert_ne!(again.header("etag"), second.header("etag"));
+    assert_eq!(node.ask("GET /objects/a").await.text(), "two");
+
+    let add = |name: &str| {
+        let counter = "application/vnd.ringhold.counter+json";
+        format!("PATCH /objects/sum\nContent-Type: {counter}\nIdempotency-Key: {name}\n\n{{\"add\":1}}")
+    };
+    node.ask(&add("one")).await;
+    let again = node.ask(&add("one")).await;
+    assert_eq!((again.status, again.text(), again.header("x-ringhold-overtaken")), (200, "1", None));
+    node.ask(&add("two")).await;
+    for _ in 0..2 {
+        let again = node.ask(&add("one")).await;
+        assert_eq!((again.status, again.text()), (200, "2"));
+        assert_eq!(again.header("x-ringhold-overtaken"), Some("true"));
+    }
+    let latest = node.ask(&add("two")).await;
+    assert_eq!((latest.text(), latest.header("x-ringhold-overtaken")), ("2", None));
+}
+
+#[tokio::test]
 async fn a_reader_may_take_a_stale_copy_and_loses_nothing_by_it() {
     let node = Node::start().await;
     node.ask("PUT /objects/a\n\nx").await;

@@ -11,7 +11,7 @@ use ringhold_ring::{Ttl, Version};
 use super::proof::some_secrets;
 use super::tls::{automatic, peers_with};
 use super::*;
-use crate::object::{OperationId, Tags};
+use crate::object::{OperationId, PatchEffect, Tags};
 use crate::patch::PatchKind;
 use crate::security::tls::Tls;
 use crate::security::token::{self, BodyDigest, DEFAULT_SKEW, TokenVerifier};
@@ -122,7 +122,7 @@ async fn a_member_without_the_stream_is_asked_in_plain_http() {
         ttl: None,
         conditions: Conditions::default(),
     };
-    assert!(matches!(ask("k", &patch).await, Ok(Outcome::Patched { created: false, .. })));
+    assert!(matches!(ask("k", &patch).await, Ok(Outcome::Patched { effect: PatchEffect::Changed, .. })));
     assert_eq!(ask("refused", &patch).await, Err(Refusal::PatchConflict("it is not a number".into())));
 
     let seen = seen.lock();

@@ -9,7 +9,9 @@ use proptest::option;
 use proptest::prelude::*;
 use ringhold_ring::{Incarnation, Key, RingId, Term, Timestamp, Ttl, Version};
 
-use crate::object::{Conditions, ContentType, Object, Operation, OperationId, Outcome, Refusal, Tags};
+use crate::object::{
+    Conditions, ContentType, Object, Operation, OperationId, Outcome, PatchEffect, Refusal, Tags,
+};
 use crate::patch::PatchKind;
 use crate::peer::frame::{self, INLINE_BYTES, Kind, MAX_PAYLOAD_BYTES, Violation};
 use crate::peer::message::{self, Body, MAX_TAGS};
@@ -95,12 +97,16 @@ pub(super) fn object() -> impl Strategy<Value = Object> {
     })
 }
 
+fn patch_effect() -> impl Strategy<Value = PatchEffect> {
+    prop_oneof![Just(PatchEffect::Changed), Just(PatchEffect::Created), Just(PatchEffect::Overtaken)]
+}
+
 fn reply() -> impl Strategy<Value = Reply> {
     let text = || "\\PC{0,200}";
     let outcome = prop_oneof![
         object().prop_map(Outcome::Found),
         object().prop_map(Outcome::NotModified),
-        (object(), any::<bool>()).prop_map(|(object, created)| Outcome::Patched { object, created }),
+        (object(), patch_effect()).prop_map(|(object, effect)| Outcome::Patched { object, effect }),
         Just(Outcome::Missing),
         Just(Outcome::Deleted),
         version().prop_map(Outcome::Created),
