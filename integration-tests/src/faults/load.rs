@@ -365,8 +365,8 @@ impl Shared {
             let request = request.header("Content-Type", "application/vnd.ringhold.counter+json");
             let request = request.body(r#"{"add":1}"#);
             let read = |answer: &Answer| {
-                let sum = answer.header("x-ringhold-overtaken").is_none().then(|| number(answer));
-                matches!(answer.status, 200 | 201).then_some(Action::Add(sum))
+                let sum = || answer.header("x-ringhold-overtaken").is_none().then(|| number(answer));
+                matches!(answer.status, 200 | 201).then(|| Action::Add(sum()))
             };
             let (now, _) = self.operate((key, through), Action::Add(None), request, read).await;
             let merged = match operation.take() {
