@@ -402,8 +402,12 @@ impl Handler for Objects {
         parts.membership.saw_ring(from, passage.ring);
         // It may have lain here while this node was stopped, and its sender gone elsewhere with it.
         let deadline = Instant::now() + time_left;
-        parts.membership.hear_out(from).await;
-        if tokio::time::timeout_at(deadline, parts.membership.resolved()).await.is_err() {
+        let is_heard = parts.membership.hear_out(from).await;
+        let Ok(mandate) = tokio::time::timeout_at(deadline, parts.membership.resolved()).await else {
+            return Executed::NotOwner { may_have_run: false };
+        };
+        if !is_heard && mandate == Mandate::Passive {
+            // It takes itself for alone, and is not.
             return Executed::NotOwner { may_have_run: false };
         }
         if passage.to.is_some_and(|to| to != parts.membership.incarnation()) {

@@ -64,20 +64,19 @@ impl Membership {
         }
     }
 
-    /// Hears `member` out if it was out of reach and now sends something: it may act in this node's place.
-    pub async fn hear_out(&self, member: &MemberAddress) {
+    /// Hears `member` out if it was out of reach and now sends something: it may act in this node's place. Whether this node
+    /// knows how it is; if not, `member` reaches this node, and this node not `member`.
+    pub async fn hear_out(&self, member: &MemberAddress) -> bool {
         let view = self.view();
         if view.ring().index_of(member).is_some_and(|member| view.is_addressable(member)) {
-            return;
+            return true;
         }
         drop(view);
         let is_lost = {
             let known = self.known.lock();
             known.index_of(member).is_some_and(|index| !known.members[index.as_usize()].reachable)
         };
-        if is_lost {
-            let _ = self.exchange(member, self.settings.peer_timeout / 8).await;
-        }
+        !is_lost || self.exchange(member, self.settings.peer_timeout / 8).await.is_ok()
     }
 
     /// Whether `member` lives, by a quick question; if it does not, it is damaged.

@@ -41,11 +41,12 @@ impl Owner {
             Copying::Handoff => self.order.turn(&key).await,
             Copying::Write(term) => {
                 self.membership.saw_ring(from, ring);
-                self.membership.hear_out(from).await;
+                let is_heard = self.membership.hear_out(from).await;
                 if self.membership.observe_term(from, term).is_err() {
                     return Copied::NotOwner;
                 }
-                let acts_here = || self.is_owner(digest, None, &self.membership.view());
+                // Who takes `from` for gone cannot say that it is not to act.
+                let acts_here = || is_heard && self.is_owner(digest, None, &self.membership.view());
                 // A turn that is taken is that of a write of this member's own, which may wait for `from`: of two that
                 // act in the place of a third, the first goes first.
                 let turn = match self.order.try_turn(&key) {
