@@ -93,6 +93,8 @@ struct Said {
     sees: Standing,
     damages: u32,
     handed: bool,
+    /// To how many members it sends requests, itself included and this one not.
+    others: usize,
 }
 
 impl Tenure {
@@ -179,7 +181,8 @@ impl Tenure {
         if peer.said.is_none_or(|said| said.incarnation != incarnation) {
             peer.damages = 0;
         }
-        let said = Some(Said { incarnation, state, knows, sees, damages, handed });
+        let others = usize::from(beat.online).saturating_sub(usize::from(sees == Standing::Online));
+        let said = Some(Said { incarnation, state, knows, sees, damages, handed, others });
         *peer = Peer { reachable: true, said, ..*peer };
         self.settle(now);
     }
@@ -216,11 +219,11 @@ impl Tenure {
         self.settle(now);
     }
 
-    /// Whether `member` took this incarnation out since it began to act.
+    /// Whether `member` sends this incarnation no requests: it took it out, or never put it back.
     #[must_use]
-    pub fn was_taken_out_by(&self, member: MemberIndex) -> bool {
+    pub fn is_out_for(&self, member: MemberIndex) -> bool {
         let peer = &self.peers[member.as_usize()];
-        peer.reachable && self.has_taken_out(peer)
+        peer.reachable && self.said_of_this(peer).is_some_and(|said| said.sees == Standing::Offline)
     }
 
     /// A member that acts in this one's place is there again, and others hold with it.
@@ -308,8 +311,11 @@ impl Tenure {
         peer.said.as_ref().filter(|said| said.knows == Some(self.incarnation))
     }
 
+    /// Whether everybody that is there has handed over what this member lacks: also those that only others reach, as when a
+    /// partition heals and not all at once.
     fn is_handed_all(&self) -> bool {
-        let has_handed = |said: &Said| said.handed;
+        let reached = self.reachable().count();
+        let has_handed = |said: &Said| said.handed && said.others <= reached;
         self.informed().all(|(peer, said)| peer.has_nothing() || !peer.owes && said.is_some_and(has_handed))
     }
 

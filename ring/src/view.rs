@@ -18,6 +18,8 @@ pub struct View {
     addressable: MemberSet,
     receiving: MemberSet,
     reached: MemberSet,
+    acting: MemberSet,
+    ready: MemberSet,
     returned: MemberSet,
     leaving: bool,
 }
@@ -57,8 +59,20 @@ impl View {
     }
 
     fn of(ring: Arc<Ring>, me: MemberIndex, addressable: MemberSet) -> Self {
-        let (receiving, reached, returned) = (addressable, addressable, MemberSet::EMPTY);
-        Self { ring, other: None, me, addressable, receiving, reached, returned, leaving: false }
+        let (receiving, reached, acting, ready) = (addressable, addressable, addressable, addressable);
+        let returned = MemberSet::EMPTY;
+        Self {
+            ring,
+            other: None,
+            me,
+            addressable,
+            receiving,
+            reached,
+            acting,
+            ready,
+            returned,
+            leaving: false,
+        }
     }
 
     /// The same with `members` ready, and in possession of all that they should keep, though they are not addressable
@@ -89,6 +103,20 @@ impl View {
     pub fn reaching(mut self, members: impl IntoIterator<Item = MemberIndex>) -> Self {
         members.into_iter().for_each(|member| self.reached.insert(member));
         self
+    }
+
+    /// The same with `members` executing requests, besides those that are addressable.
+    #[must_use]
+    pub fn acting(mut self, members: impl IntoIterator<Item = MemberIndex>) -> Self {
+        members.into_iter().for_each(|member| self.acting.insert(member));
+        self
+    }
+
+    /// The same with these `members`, of whom self may be one, in possession of what they should keep, and nobody else that
+    /// does not act.
+    #[must_use]
+    pub fn ready(self, members: impl IntoIterator<Item = MemberIndex>) -> Self {
+        Self { ready: members.into_iter().collect(), ..self }
     }
 
     /// The same with this member on its way out: others keep what it keeps, as if it were gone.
@@ -178,14 +206,32 @@ impl View {
         Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } }
     }
 
-    /// Who executes requests in place of self, and of `absent`: the first other member of the preference list that is
-    /// there.
+    /// Who better executes requests than self, which must not act; nobody: self does. `absent` does not act either: it has
+    /// asked self to.
+    ///
+    /// A home member that acts comes first, then one that has everything, then a stand-in that acts; of several, the first
+    /// of the preference list, so that members that see the same agree. Where there is one copy, what was written while its
+    /// home member was away is with the stand-in.
     #[must_use]
     pub fn substitute(&self, digest: Digest, absent: Option<MemberIndex>) -> Option<Lookup> {
-        let mut list = self.ring.preference_list(digest).enumerate();
-        let is_there = |member| member != self.me && Some(member) != absent && self.reached.contains(member);
-        let (rank, member) = list.find(|(_, member)| is_there(*member))?;
-        Some(Lookup { member, role: if rank < self.ring.replicas() { Role::Owner } else { Role::StandIn } })
+        let (me, replicas) = (self.me, self.ring.replicas());
+        let fitness = |(rank, member): &(usize, MemberIndex)| {
+            let (is_home, is_ready) = (*rank < replicas, self.ready.contains(*member));
+            let acts = *member != me && Some(*member) != absent && self.acting.contains(*member);
+            match (is_home, acts) {
+                (true, true) => 0,
+                (true, false) if is_ready && replicas > 1 => 1,
+                (false, true) => 2,
+                (true, false) if is_ready => 3,
+                (false, false) if is_ready => 4,
+                (_, false) => 5,
+            }
+        };
+        let list = self.ring.preference_list(digest).enumerate();
+        let there = list.filter(|(_, member)| *member == me || self.reached.contains(*member));
+        let (rank, member) = there.min_by_key(fitness)?;
+        let role = if rank < replicas { Role::Owner } else { Role::StandIn };
+        (member != me).then_some(Lookup { member, role })
     }
 
     /// Whether self executes requests for `digest` as a stand-in, and `member` would in place of self if it were

@@ -282,10 +282,8 @@ impl Objects {
             _ if member != view.me() => Plan::Pass { to: address(member), role, is_down: false },
             Mandate::Acting => Plan::Here(authority),
             Mandate::Passive => match view.substitute(*digest, absent) {
-                Some(Lookup { member, role }) if !self.0.owner.stands_alone(*digest, absent, view) => {
-                    Plan::Pass { to: address(member), role, is_down: true }
-                }
-                _ => Plan::Here(authority),
+                Some(Lookup { member, role }) => Plan::Pass { to: address(member), role, is_down: true },
+                None => Plan::Here(authority),
             },
         }
     }

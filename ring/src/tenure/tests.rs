@@ -25,7 +25,7 @@ fn beat(tenure: &Tenure, sees: Standing, damages: u32, handed: bool) -> Heartbea
         knows: Some(tenure.incarnation()),
         sees,
         damages,
-        online: 3,
+        online: 2,
         handed,
     }
 }
@@ -68,6 +68,20 @@ fn a_member_syncs_until_everybody_it_reaches_has_handed_it_everything() {
     assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Syncing, Mandate::Passive));
     hear(&mut tenure, 1, Standing::Unmet, 0, true);
     assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Ready, Mandate::Passive));
+}
+
+#[test]
+fn it_waits_for_a_member_that_only_others_reach_and_not_for_ever() {
+    let mut tenure = started();
+    tenure.lost(member(2), at(0));
+    hear(&mut tenure, 1, Standing::Offline, 1, true);
+    tenure.introduced(at(0));
+    assert_eq!(tenure.mandate(), Mandate::Passive, "member 1 sends requests to member 2");
+    let mut both = tenure.clone();
+    hear(&mut both, 2, Standing::Offline, 1, true);
+    assert_eq!(both.state(), MemberState::Ready);
+    tenure.tick(at(0) + PATIENCE);
+    assert_eq!(tenure.state(), MemberState::Ready);
 }
 
 #[test]
@@ -228,4 +242,21 @@ fn a_member_that_leaves_acts_until_it_has_left() {
     assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Ready, Mandate::Acting));
     tenure.left();
     assert_eq!((tenure.state(), tenure.mandate()), (MemberState::Draining, Mandate::Passive));
+}
+
+#[test]
+fn it_is_out_for_who_never_put_it_back_as_for_who_took_it_out() {
+    let mut tenure = acting();
+    assert!(!tenure.is_out_for(member(1)));
+    hear(&mut tenure, 1, Standing::Offline, 1, true);
+    assert!(tenure.is_out_for(member(1)));
+    // It acts again without having been heard by member 2, which took it out long before.
+    let mut alone = started();
+    hear(&mut alone, 2, Standing::Offline, 1, true);
+    alone.lost(member(2), at(0));
+    alone.introduced(at(0));
+    alone.tick(at(0) + PATIENCE);
+    assert_eq!(alone.mandate(), Mandate::Acting);
+    hear(&mut alone, 2, Standing::Offline, 1, true);
+    assert!(alone.is_out_for(member(2)) && alone.mandate() == Mandate::Acting);
 }

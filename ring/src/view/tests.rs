@@ -47,10 +47,53 @@ fn who_is_there_acts_in_place_of_self_before_it_takes_requests_or_copies() {
         let homes: Vec<_> = ring.preference_list(digest).collect();
         let cut_off = view(&ring, homes[0].as_usize(), &[homes[1].as_usize(), homes[2].as_usize()]);
         assert_eq!(cut_off.substitute(digest, None), None);
-        let healed = cut_off.reaching([homes[1]]);
+        let healed = cut_off.reaching([homes[1]]).acting([homes[1]]);
         assert_eq!(healed.lookup(digest).member, homes[0], "it is not sent requests yet");
         let substitute = Lookup { member: homes[1], role: Role::Owner };
         assert_eq!(healed.substitute(digest, None), Some(substitute));
+    }
+}
+
+#[test]
+fn members_of_whom_none_may_act_agree_on_the_one_that_does() {
+    for replicas in [1, 2, 3] {
+        let ring = ring(5, Placement::Modulo, replicas);
+        let all: Vec<_> = ring.roster().map(|(index, _)| index).collect();
+        for digest in digests(100) {
+            let list: Vec<_> = ring.preference_list(digest).collect();
+            for ready in [&all[..], &list[1..], &[]] {
+                let of = |me: MemberIndex| {
+                    let others =
+                        all.iter().map(|other| other.as_usize()).filter(|other| *other != me.as_usize());
+                    let view = view(&ring, me.as_usize(), &others.collect::<Vec<_>>());
+                    view.reaching(all.iter().copied()).ready(ready.iter().copied())
+                };
+                let acts = if ready.len() == 4 { list[1] } else { list[0] };
+                for (me, asks) in all.iter().flat_map(|me| all.iter().map(move |asks| (*me, *asks))) {
+                    let asked = of(me).substitute(digest, (asks != me).then_some(asks));
+                    assert_eq!(asked.map_or(me, |lookup| lookup.member), acts, "{me:?}, asked by {asks:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_home_member_that_has_everything_leaves_it_to_one_that_acts_and_not_to_a_stand_in_unless_there_is_one_copy()
+ {
+    for (replicas, digest) in
+        [1, 2].into_iter().flat_map(|replicas| digests(100).map(move |digest| (replicas, digest)))
+    {
+        let ring = ring(4, Placement::Modulo, replicas);
+        let list: Vec<_> = ring.preference_list(digest).collect();
+        let damaged: Vec<_> = list[1..].iter().map(|member| member.as_usize()).collect();
+        let healed = view(&ring, list[0].as_usize(), &damaged).reaching(list[1..].iter().copied());
+        let substitute = |acting: usize| {
+            let view = healed.clone().ready(list.iter().copied()).acting([list[acting]]);
+            view.substitute(digest, None).map(|lookup| lookup.member)
+        };
+        assert_eq!(substitute(3), (replicas == 1).then_some(list[3]));
+        assert_eq!(substitute(1), Some(list[1]));
     }
 }
 

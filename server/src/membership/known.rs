@@ -137,10 +137,17 @@ impl Known {
             self.others().filter(|(_, member)| member.reachable && member.handing != Handing::Due);
         let receiving = receiving.map(|(index, _)| index);
         let reached = self.others().filter(|(_, member)| member.reachable).map(|(index, _)| index);
+        let acting =
+            self.others().filter(|(_, member)| member.reachable && member.beat.is_some_and(|beat| beat.acts));
+        let is_ready = |member: &Member| member.beat.is_some_and(|beat| beat.state == MemberState::Ready);
+        let ready = self.others().filter(|(_, member)| is_ready(member)).map(|(index, _)| index);
+        let own = (self.tenure.state() == MemberState::Ready).then_some(self.me);
         let view = View::new(self.rings.current().clone(), self.me, &self.health)
             .beside(self.rings.other().cloned())
             .receiving(receiving)
             .reaching(reached)
+            .acting(acting.map(|(index, _)| index))
+            .ready(ready.chain(own))
             .returned(self.returned());
         if self.tenure.is_leaving() { view.leaving() } else { view }
     }
@@ -185,7 +192,10 @@ impl Known {
         member.beat = Some(*beat);
         member.reachable = true;
         member.ignores_us = false;
-        self.tenure.heard(from, beat, now);
+        // By another member list, others count others.
+        let is_comparable = beat.ring == self.rings.current().id() && beat.target == self.target();
+        let online = if is_comparable { beat.online } else { 0 };
+        self.tenure.heard(from, &Heartbeat { online, ..*beat }, now);
         // Who has just begun goes by a member list that nobody may have heard of yet.
         match beat.state {
             MemberState::Starting => {}
@@ -381,12 +391,12 @@ impl Known {
         }
     }
 
-    /// Whether this node was on the smaller side of a partition: a member that it took out took it out too, and sends
-    /// requests to more members. Of equal sides the one whose member comes first in the roster goes on.
+    /// Whether this node was on the smaller side of a partition: neither it nor another member sends the other requests, and
+    /// that one sends them to more members. Of equal sides the one whose member comes first in the roster goes on.
     fn is_outnumbered(&self) -> bool {
         self.others().any(|(index, member)| {
             let goes_on = |beat: Heartbeat| (beat.online, Reverse(index)) > (self.online(), Reverse(self.me));
-            self.tenure.was_taken_out_by(index)
+            self.tenure.is_out_for(index)
                 && self.health.standing(index) == Standing::Offline
                 && member.beat.is_some_and(goes_on)
         })
@@ -394,28 +404,35 @@ impl Known {
 
     /// To how many members this node sends requests, itself included.
     fn online(&self) -> u16 {
-        let online = self.others().filter(|(index, _)| self.health.is_online(*index)).count();
+        let is_sent_requests = |index| self.health.standing(index) == Standing::Online;
+        let online = self.others().filter(|(index, _)| is_sent_requests(*index)).count();
         u16::try_from(online + 1).unwrap_or(u16::MAX)
+    }
+
+    fn target(&self) -> Option<RingId> {
+        self.rings.target().map(|ring| ring.id())
     }
 
     /// What `to` is to be told now.
     fn heartbeat(&self, to: MemberIndex, unsettled: bool) -> Heartbeat {
         let member = &self.members[to.as_usize()];
         let knows = member.beat.map(|beat| beat.incarnation);
+        let sees = self.health.standing(to);
         Heartbeat {
             incarnation: self.tenure.incarnation(),
             state: self.tenure.state(),
             // Whoever leaves still acts, but what others drop for its sake is gone with it.
             acts: self.tenure.mandate() == Mandate::Acting && !self.tenure.is_leaving(),
             ring: self.rings.current().id(),
-            target: self.rings.target().map(|ring| ring.id()),
+            target: self.target(),
             prepared: self.rings.is_prepared(),
             knows,
-            sees: self.health.standing(to),
+            sees,
             damages: self.health.damages(to),
-            // No news by themselves: `tell` adds them.
+            // No news by itself: `tell` adds it.
             number: 0,
-            online: 0,
+            // To whom it sends requests interests who is to act again.
+            online: if sees == Standing::Online { 0 } else { self.online() },
             unsettled,
             handed: knows.is_some_and(|incarnation| member.handing == Handing::Done(incarnation)),
         }

@@ -24,10 +24,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use ringhold_config::{Cluster, Store as Settings};
-use ringhold_ring::{
-    Digest, Key, Lookup, Mandate, MemberAddress, MemberIndex, MemberState, Role, Term, VersionClock, View,
-    WriterId,
-};
+use ringhold_ring::{Digest, Key, Mandate, MemberAddress, MemberIndex, Term, VersionClock, View, WriterId};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -262,20 +259,7 @@ impl Owner {
         match self.membership.mandate() {
             Mandate::Acting => stands_first(),
             Mandate::Doubting => false,
-            Mandate::Passive => stands_first() && self.stands_alone(digest, absent, view),
-        }
-    }
-
-    /// Whether nobody could better act in place of this member, which must not act, and of `absent`: nobody is there, or
-    /// only a stand-in where this member has been handed everything.
-    #[must_use]
-    pub(crate) fn stands_alone(&self, digest: Digest, absent: Option<MemberIndex>, view: &View) -> bool {
-        match view.substitute(digest, absent) {
-            None => true,
-            Some(Lookup { role: Role::Owner, .. }) => false,
-            Some(Lookup { role: Role::StandIn, .. }) => {
-                view.ring().replicas() > 1 && self.membership.own_state() == MemberState::Ready
-            }
+            Mandate::Passive => stands_first() && view.substitute(digest, absent).is_none(),
         }
     }
 
