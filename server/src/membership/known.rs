@@ -417,7 +417,7 @@ impl Known {
     fn heartbeat(&self, to: MemberIndex, unsettled: bool) -> Heartbeat {
         let member = &self.members[to.as_usize()];
         let knows = member.beat.map(|beat| beat.incarnation);
-        let sees = self.health.standing(to);
+        let syncs = member.beat.is_some_and(|beat| beat.state == MemberState::Syncing);
         Heartbeat {
             incarnation: self.tenure.incarnation(),
             state: self.tenure.state(),
@@ -427,12 +427,12 @@ impl Known {
             target: self.target(),
             prepared: self.rings.is_prepared(),
             knows,
-            sees,
+            sees: self.health.standing(to),
             damages: self.health.damages(to),
             // No news by itself: `tell` adds it.
             number: 0,
-            // To whom it sends requests interests who is to act again.
-            online: if sees == Standing::Online { 0 } else { self.online() },
+            // News to who waits for all that others send requests to, and to nobody else: in a large ring it changes often.
+            online: if syncs { self.online() } else { 0 },
             unsettled,
             handed: knows.is_some_and(|incarnation| member.handing == Handing::Done(incarnation)),
         }
