@@ -317,6 +317,7 @@ async fn a_certificate_that_ends_while_its_node_runs_is_seen_coming_and_refused_
     wait_until_logged(&ring[0], &["no stream to a member", "expired on"]).await;
     wait_until_logged(&ring[0], &["a TLS connection is refused", "expired on"]).await;
     wait_until_logged(&ring[2], &["says that our certificate is expired"]).await;
+    wait_until_logged(&ring[0], &["not everything was handed to this node", "misses_somebody=true"]).await;
     for (asked, about) in [(0, 2), (2, 0)] {
         let seen = ring[asked].sees(ring[about].address()).await;
         assert_ne!(seen.as_deref(), Some("online"), "{asked} sees {about}");

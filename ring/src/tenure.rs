@@ -313,10 +313,21 @@ impl Tenure {
 
     /// Whether everybody that is there has handed over what this member lacks: also those that only others reach, as when a
     /// partition heals and not all at once.
-    fn is_handed_all(&self) -> bool {
+    #[must_use]
+    pub fn is_handed_all(&self) -> bool {
+        let has_handed = |said: &Said| said.handed;
+        !self.misses_somebody()
+            && self
+                .informed()
+                .all(|(peer, said)| peer.has_nothing() || !peer.owes && said.is_some_and(has_handed))
+    }
+
+    /// Whether somebody that it reaches sends requests to more members than it reaches itself.
+    #[must_use]
+    pub fn misses_somebody(&self) -> bool {
         let reached = self.reachable().count();
-        let has_handed = |said: &Said| said.handed && said.others <= reached;
-        self.informed().all(|(peer, said)| peer.has_nothing() || !peer.owes && said.is_some_and(has_handed))
+        let reaches_more = |said: &Said| said.others > reached;
+        self.informed().any(|(peer, said)| !peer.has_nothing() && said.is_some_and(reaches_more))
     }
 
     /// Whether somebody is gone who was there when this member was stopped: it may have taken this one out and written

@@ -78,6 +78,9 @@ impl NodeStatus for Status {
                         "{member} does not count this node among its members yet: reload its configuration"
                     )
                 }
+                _ if state == MemberState::Syncing && self.core.membership().misses_somebody() => {
+                    "this node is syncing, and others reach members that it does not reach".to_owned()
+                }
                 _ => format!("this node is {}", state.name()),
             }),
         }

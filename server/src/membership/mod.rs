@@ -252,6 +252,12 @@ impl Membership {
         self.known.lock().tenure.syncing_since()
     }
 
+    /// Whether others send requests to members that this node does not reach: it waits for those too.
+    #[must_use]
+    pub fn misses_somebody(&self) -> bool {
+        self.known.lock().tenure.misses_somebody()
+    }
+
     /// The ring that this node is to change to, if it is.
     #[must_use]
     pub fn target(&self) -> Option<RingId> {
@@ -376,6 +382,15 @@ impl Membership {
         let after = known.summary();
         if before != after {
             log_changes(&before, &after);
+            let is_synced = before.state == MemberState::Syncing && after.state == MemberState::Ready;
+            if is_synced && !known.tenure.is_handed_all() {
+                let misses_somebody = known.tenure.misses_somebody();
+                warn!(
+                    waited = ?self.settings.sync_timeout,
+                    misses_somebody,
+                    "not everything was handed to this node: it goes on with what it has"
+                );
+            }
             self.begun.add(u64::from(before.incarnation != after.incarnation));
         }
         if !Arc::ptr_eq(&ring, known.rings.current()) {
