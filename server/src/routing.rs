@@ -36,6 +36,10 @@ const ATTEMPTS: usize = 8;
 /// How often one that another member passed on is: it knows more by the time that it tries again, and tries more often.
 const ATTEMPTS_FOR_OTHERS: usize = 2;
 
+/// How often that is done at once. Then an eighth of `cluster.peer_timeout` passes first: members that disagree know more by
+/// then.
+const QUICK_ATTEMPTS: usize = 2;
+
 /// The door to the ring's objects: for listeners, for members' streams and for the program that embeds a node.
 #[derive(Clone, Debug)]
 pub struct Objects(Arc<Parts>);
@@ -206,7 +210,12 @@ impl Objects {
         let parts = &*self.0;
         let mut elsewhere: Option<MemberAddress> = None;
         let attempts = if journey.from.is_some() { ATTEMPTS_FOR_OTHERS } else { ATTEMPTS };
+        let mut refused = 0;
         for _ in 0..attempts {
+            if refused > QUICK_ATTEMPTS {
+                let in_a_moment = Instant::now() + parts.settings.peer_timeout / 8;
+                tokio::time::sleep_until(in_a_moment.min(journey.deadline)).await;
+            }
             let view = Arc::clone(&parts.membership.view());
             journey.passage.ring = view.ring().id();
             let plan = match elsewhere.take() {
@@ -241,7 +250,10 @@ impl Objects {
                         }
                     }
                     match self.pass(&mut journey, &to, is_down).await {
-                        Some(Executed::NotOwner { may_have_run }) => journey.may_have_run |= may_have_run,
+                        Some(Executed::NotOwner { may_have_run }) => {
+                            journey.may_have_run |= may_have_run;
+                            refused += 1;
+                        }
                         None => {}
                         Some(Executed::Done(result)) => {
                             let result = Executed::Done(journey.honest(result));
