@@ -244,9 +244,10 @@ impl Store {
             let now = self.clock.now();
             in_turns(shard, |shard| shard.expire(now, keep));
             in_turns(shard, Shard::tidy);
-            if self.ledger.has_shrunk() {
-                allocator::give_back();
-            }
+        }
+        // Once: whatever was given back before is looked at again each time.
+        if self.ledger.has_shrunk() {
+            allocator::give_back();
         }
     }
 
@@ -314,7 +315,7 @@ impl Store {
     }
 }
 
-/// Repeats `step` while it says that there is more to do, letting others have the lock in between.
+/// Repeats `step` while it says that there is more to do, letting others have the lock and the core in between.
 fn in_turns(shard: &RwLock<Shard>, mut step: impl FnMut(&mut Shard) -> bool) {
     loop {
         let mut guard = shard.write();
@@ -323,6 +324,8 @@ fn in_turns(shard: &RwLock<Shard>, mut step: impl FnMut(&mut Shard) -> bool) {
         if !more {
             return;
         }
+        // On one core, whoever waits for an answer would wait for the whole pass.
+        std::thread::yield_now();
     }
 }
 
