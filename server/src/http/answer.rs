@@ -20,7 +20,7 @@ pub(super) const X_TTL: HeaderName = HeaderName::from_static("x-ttl");
 pub(super) const X_RINGHOLD_MEMBER: HeaderName = HeaderName::from_static("x-ringhold-member");
 pub(super) const X_RINGHOLD_ROUTE: HeaderName = HeaderName::from_static("x-ringhold-route");
 /// On a patch that ran before and that others have followed.
-pub(super) const X_RINGHOLD_OVERTAKEN: HeaderName = HeaderName::from_static("x-ringhold-overtaken");
+const X_RINGHOLD_OVERTAKEN: HeaderName = HeaderName::from_static("x-ringhold-overtaken");
 
 /// The body of an answer.
 #[derive(Debug)]

@@ -349,6 +349,7 @@ impl Membership {
         known.stalled(now);
     }
 
+    /// Finds this node running, and draws the conclusions that time brings.
     fn tick(&self) -> Mandate {
         let now = self.clock.now();
         self.change(now, |known| {

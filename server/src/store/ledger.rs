@@ -25,7 +25,7 @@ pub(super) struct Ledger {
 const SHRUNK_PART: u64 = 32;
 /// but not by less than is worth the search for what could be given back,
 const LEAST_SHRUNK_BYTES: u64 = 4 << 20;
-/// and by no more than others have the time for that giving it back at once would take.
+/// and need not by more than this, however large it is: others wait while it is given back.
 const MOST_SHRUNK_BYTES: u64 = 64 << 20;
 
 /// Why an entry went, as far as anybody counts it.
