@@ -176,11 +176,12 @@ impl Changeover {
         self.peers[from.as_usize()] = Some(Seen { ring, target, prepared });
     }
 
-    /// A request shows by which ring `from` sends it.
+    /// A request shows by which ring `from` sent it. Of interest is only that somebody uses the target: a request may come
+    /// late, and what was said since is newer.
     pub fn saw(&mut self, from: MemberIndex, ring: RingId) {
-        let seen = &mut self.peers[from.as_usize()];
-        let (target, prepared) = seen.map_or((None, false), |seen| (seen.target, seen.prepared));
-        *seen = Some(Seen { ring, target: target.filter(|target| *target != ring), prepared });
+        if self.target().is_some_and(|target| target.id() == ring) {
+            self.peers[from.as_usize()] = Some(Seen { ring, target: None, prepared: false });
+        }
     }
 
     /// Takes the next step, if it is time for it. `counts` tells which other members are reached.

@@ -46,7 +46,10 @@ fn main() -> ExitCode {
     if let Some(file) = &arguments.page {
         std::fs::write(file, page.text()).expect("the page can be written");
     }
-    if page.is_broken() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    // Last, behind all that members logged: where a reader begins.
+    let broken = page.broken();
+    broken.iter().for_each(|promise| eprintln!("BROKEN: {promise}"));
+    if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn play(arguments: &Arguments) -> Vec<Row> {
@@ -75,7 +78,7 @@ async fn play(arguments: &Arguments) -> Vec<Row> {
                     patience = terms.peer_timeout * 2;
                 } else {
                     if !broken.is_empty() {
-                        println!("BROKEN: {}\n{}", broken.join("\nBROKEN: "), stage.logs());
+                        println!("{} broke a promise; what members said:\n{}", scenario.name(), stage.logs());
                     }
                     row.add(effect, terms);
                 }

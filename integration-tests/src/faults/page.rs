@@ -152,10 +152,11 @@ impl Page {
         )
     }
 
-    /// Whether any promise was broken.
+    /// Which promises were broken, if any.
     #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.rows.iter().any(|row| row.effects.iter().any(|effect| !row.broken(effect).is_empty()))
+    pub fn broken(&self) -> Vec<String> {
+        let of_row = |row: &Row| row.effects.iter().flat_map(|effect| row.broken(effect)).collect::<Vec<_>>();
+        self.rows.iter().flat_map(of_row).collect()
     }
 }
 

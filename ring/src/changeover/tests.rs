@@ -68,6 +68,20 @@ fn a_target_that_somebody_uses_is_adopted_at_once() {
 }
 
 #[test]
+fn a_request_that_comes_late_says_nothing_of_the_ring_that_its_sender_uses_now() {
+    let (mut changeover, old, new) = growing();
+    let (two, three) = (index(&changeover, 2), index(&changeover, 3));
+    changeover.heard(three, &beat(&new, None, false));
+    assert_eq!(changeover.step(others(&changeover)), Some(Step::Adopted));
+    changeover.heard(two, &beat(&new, None, false));
+    changeover.saw(two, old.id());
+    assert_eq!(changeover.step(others(&changeover)), Some(Step::Completed));
+    // And back: were what it saw late still there, the old ring would be adopted before anything is where that wants it.
+    let mut back = changeover.aim(old).unwrap();
+    assert_eq!(back.step(others(&back)), None);
+}
+
+#[test]
 fn the_old_ring_is_forgotten_when_everybody_uses_the_new_one() {
     let (mut changeover, old, new) = growing();
     let (two, three) = (index(&changeover, 2), index(&changeover, 3));

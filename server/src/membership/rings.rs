@@ -10,6 +10,9 @@ use super::Membership;
 use super::known::{Known, Member};
 use crate::peer::network::{Ask, RingDescription, Told};
 
+/// How often a node that starts asks for the ring that others use.
+const FETCHES: usize = 8;
+
 /// Why a new member list was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReloadError {
@@ -47,12 +50,23 @@ impl Membership {
 
     /// At start: whether members that are there use another ring. Then theirs is used, and the own one aimed at.
     pub(super) async fn join_others(&self) -> bool {
-        let Some((member, id)) = self.other_ring(|own, state, ring, _| {
-            (state != MemberState::Starting && ring != own).then_some(ring)
-        }) else {
+        let mut fetched = None;
+        for _ in 0..FETCHES {
+            let found = self.other_ring(|own, state, ring, _| {
+                (state != MemberState::Starting && ring != own).then_some(ring)
+            });
+            let Some((member, id)) = found else { return false };
+            fetched = self.fetch(&member, id).await.map(|ring| (member, id, ring));
+            if fetched.is_some() {
+                break;
+            }
+            // Perhaps it has just gone on to another. To go by the own ring would tell the others to do so too.
+            tokio::time::sleep(self.settings.peer_timeout / 4).await;
+        }
+        let Some((member, id, ring)) = fetched else {
+            warn!("the members that are there use another ring, and none of them says which");
             return false;
         };
-        let Some(ring) = self.fetch(&member, id).await else { return false };
         let joined = self.known.lock().rings.join(ring);
         match joined {
             Ok(rings) => {
