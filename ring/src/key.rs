@@ -3,6 +3,9 @@
 //! Invariant: 1 to 1024 bytes of UTF-8 without control characters. Past the constructors nothing is checked again.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+use std::sync::OnceLock;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
@@ -26,9 +29,12 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// The name of an object, validated. Borrows its text where it can.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key<'a>(Cow<'a, str>);
+/// The name of an object, validated. Borrows its text where it can, and takes its digest once.
+#[derive(Clone)]
+pub struct Key<'a> {
+    text: Cow<'a, str>,
+    digest: OnceLock<Digest>,
+}
 
 /// Why a text is not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +89,7 @@ impl<'a> Key<'a> {
         match text.len() {
             0 => Err(KeyError::Empty),
             bytes if !Self::is_length(bytes) => Err(KeyError::TooLong { bytes }),
-            _ => Ok(Self(text)),
+            _ => Ok(Self { text, digest: OnceLock::new() }),
         }
     }
 
@@ -118,7 +124,7 @@ impl<'a> Key<'a> {
     /// remove all the same.
     #[must_use]
     pub fn to_path(&self) -> Cow<'_, str> {
-        let path: Cow<'_, str> = utf8_percent_encode(&self.0, PATH).into();
+        let path: Cow<'_, str> = utf8_percent_encode(&self.text, PATH).into();
         match &*path {
             "." => "%2E".into(),
             ".." => "%2E%2E".into(),
@@ -132,25 +138,25 @@ impl<'a> Key<'a> {
     /// The key's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The key's bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
     }
 
     /// Where the key belongs.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of(self.as_bytes())
+        *self.digest.get_or_init(|| Digest::of(self.as_bytes()))
     }
 
     /// The same key, owning its text.
     #[must_use]
     pub fn into_owned(self) -> Key<'static> {
-        Key(Cow::Owned(self.0.into_owned()))
+        Key { text: Cow::Owned(self.text.into_owned()), digest: self.digest }
     }
 }
 
@@ -174,7 +180,40 @@ fn escapes_are_whole(path: &[u8]) -> bool {
 
 impl std::fmt::Display for Key<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
+    }
+}
+
+impl std::fmt::Debug for Key<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Key").field(&self.text).finish()
+    }
+}
+
+/// Keys are their texts, whether their digests have been taken or not.
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Key<'_> {}
+
+impl PartialOrd for Key<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
     }
 }
 

@@ -8,12 +8,18 @@
 //! Invariant: an address that was parsed has one spelling; `address.to_string().parse()` gives it back.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
-/// Where a member is reached: `host:port`, the host an IP address (IPv6 in brackets) or a name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MemberAddress {
+/// Where a member is reached: `host:port`, the host an IP address (IPv6 in brackets) or a name. Copies are cheap.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberAddress(Arc<Parts>);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
     host: Host,
     port: u16,
+    /// Both, as they are written.
+    text: Box<str>,
 }
 
 /// The derived order is the rule of the ring: IPv4 before IPv6 before names.
@@ -46,10 +52,25 @@ pub enum MemberAddressError {
 }
 
 impl MemberAddress {
+    fn new(host: Host, port: u16) -> Self {
+        let text = match &host {
+            Host::Ip(IpAddr::V6(ip)) => format!("[{ip}]:{port}"),
+            Host::Ip(ip) => format!("{ip}:{port}"),
+            Host::Name(name) => format!("{name}:{port}"),
+        };
+        Self(Arc::new(Parts { host, port, text: text.into() }))
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0.text
+    }
+
     /// The host without brackets: an IP address or a name.
     #[must_use]
     pub fn host(&self) -> String {
-        match &self.host {
+        match &self.0.host {
             Host::Ip(ip) => ip.to_string(),
             Host::Name(name) => name.to_string(),
         }
@@ -57,8 +78,8 @@ impl MemberAddress {
 
     /// The host when it is an IP address.
     #[must_use]
-    pub const fn ip(&self) -> Option<IpAddr> {
-        match &self.host {
+    pub fn ip(&self) -> Option<IpAddr> {
+        match &self.0.host {
             Host::Ip(ip) => Some(*ip),
             Host::Name(_) => None,
         }
@@ -66,8 +87,8 @@ impl MemberAddress {
 
     /// The port.
     #[must_use]
-    pub const fn port(&self) -> u16 {
-        self.port
+    pub fn port(&self) -> u16 {
+        self.0.port
     }
 }
 
@@ -83,7 +104,7 @@ impl std::str::FromStr for MemberAddress {
         let port = parse_port(port).ok_or_else(|| MemberAddressError::BadPort(text.into()))?;
         match &host {
             Host::Ip(ip) if !is_one_machine(*ip) => Err(MemberAddressError::NotOneMachine(text.into())),
-            _ => Ok(Self { host, port }),
+            _ => Ok(Self::new(host, port)),
         }
     }
 }
@@ -133,23 +154,25 @@ impl From<SocketAddr> for MemberAddress {
     /// For sockets that are bound or connected. What a person wrote is parsed instead: here a port 0 or an
     /// unspecified address, which no other member could reach, is not refused.
     fn from(address: SocketAddr) -> Self {
-        Self { host: Host::Ip(address.ip().to_canonical()), port: address.port() }
+        Self::new(Host::Ip(address.ip().to_canonical()), address.port())
     }
 }
 
 impl std::fmt::Display for MemberAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.host {
-            Host::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]:{}", self.port),
-            Host::Ip(ip) => write!(f, "{ip}:{}", self.port),
-            Host::Name(name) => write!(f, "{name}:{}", self.port),
-        }
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::fmt::Debug for MemberAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
 impl serde::Serialize for MemberAddress {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::placement::first_among;
 use crate::set::MemberSet;
-use crate::{Digest, Health, MemberIndex, Ring};
+use crate::{Digest, Health, Incarnation, MemberIndex, Ring};
 
 /// A snapshot. A change of health makes a new one; no lookup allocates (`tests/allocations.rs` shows it).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub struct View {
     acting: MemberSet,
     ready: MemberSet,
     returned: MemberSet,
+    incarnations: Vec<Option<Incarnation>>,
     leaving: bool,
 }
 
@@ -71,8 +72,15 @@ impl View {
             acting,
             ready,
             returned,
+            incarnations: Vec::new(),
             leaving: false,
         }
+    }
+
+    /// The same with members last heard of in these incarnations, in the order of the roster; self is in its own.
+    #[must_use]
+    pub fn in_incarnations(self, incarnations: impl IntoIterator<Item = Option<Incarnation>>) -> Self {
+        Self { incarnations: incarnations.into_iter().collect(), ..self }
     }
 
     /// The same with `members` ready, and in possession of all that they should keep, though they are not addressable
@@ -147,6 +155,12 @@ impl View {
     #[must_use]
     pub const fn me(&self) -> MemberIndex {
         self.me
+    }
+
+    /// The incarnation in which `member` was last heard of.
+    #[must_use]
+    pub fn incarnation(&self, member: MemberIndex) -> Option<Incarnation> {
+        self.incarnations.get(member.as_usize()).copied().flatten()
     }
 
     /// Whether requests are sent to `member`.

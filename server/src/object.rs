@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ringhold_ring::{Timestamp, Ttl, Version};
+use ringhold_ring::{MemberAddress, Timestamp, Ttl, Version};
 
 use crate::patch::PatchKind;
 
@@ -317,8 +317,8 @@ impl Refusal {
 pub struct Answer {
     /// What came of it.
     pub result: Result<Outcome, Refusal>,
-    /// The address of the member that executed it, as text.
-    pub member: Bytes,
+    /// The member that executed it.
+    pub member: MemberAddress,
     /// How it got there, as the node that the client asked sees it.
     pub route: Route,
 }

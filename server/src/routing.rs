@@ -10,9 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use ringhold_config::Cluster as Settings;
-use ringhold_ring::{Digest, Key, Lookup, Mandate, MemberAddress, Role, View};
+use ringhold_ring::{Digest, Incarnation, Key, Lookup, Mandate, MemberAddress, Role, View};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -90,7 +89,7 @@ struct Journey<'a> {
 /// What came of a request, who executed it, and how it got there.
 struct Arrival {
     result: Executed,
-    member: Bytes,
+    member: MemberAddress,
     route: Route,
 }
 
@@ -121,9 +120,9 @@ impl Objects {
         &self.0.counts
     }
 
-    /// This node's address as text.
-    pub(crate) fn member(&self) -> Bytes {
-        self.0.membership.own_label()
+    /// This node's address.
+    pub(crate) fn member(&self) -> &MemberAddress {
+        self.0.membership.address()
     }
 
     /// Carries `operation` out at the member that owns `key`, wherever that is.
@@ -229,8 +228,7 @@ impl Objects {
                 Plan::Here(authority) => match self.carry_out(&journey, authority).await {
                     Execution::Done(result) => {
                         let result = Executed::Done(journey.honest(result));
-                        let (member, route) =
-                            (parts.membership.own_label(), route_here(&view, journey.digest));
+                        let (member, route) = (self.member().clone(), route_here(&view, journey.digest));
                         return Arrival { result, member, route };
                     }
                     Execution::Elsewhere { to, may_have_run } => {
@@ -258,7 +256,7 @@ impl Objects {
                         Some(Executed::Done(result)) => {
                             let result = Executed::Done(journey.honest(result));
                             let route = if role == Role::Owner { Route::Forwarded } else { Route::StandIn };
-                            return Arrival { result, member: Bytes::from(to.to_string()), route };
+                            return Arrival { result, member: to, route };
                         }
                     }
                 }
@@ -267,7 +265,7 @@ impl Objects {
                 break;
             }
         }
-        let (member, route) = (parts.membership.own_label(), Route::Forwarded);
+        let (member, route) = (self.member().clone(), Route::Forwarded);
         let result = match journey.from {
             Some(_) => Executed::NotOwner { may_have_run: journey.may_have_run },
             None => Executed::Done(journey.honest(Err(nobody()))),
@@ -304,7 +302,8 @@ impl Objects {
     async fn carry_out(&self, journey: &Journey<'_>, authority: Authority) -> Execution {
         let Journey { key, operation, passage, .. } = journey;
         if operation.is_read() || journey.from.is_some() {
-            return self.0.owner.execute(key, (*operation).clone(), passage.id, &authority).await;
+            // Boxed: a request that is passed on, as most are that come here, stays small.
+            return Box::pin(self.0.owner.execute(key, (*operation).clone(), passage.id, &authority)).await;
         }
         let (this, key, operation, id) =
             (self.clone(), Key::clone(key).into_owned(), (*operation).clone(), passage.id);
@@ -323,7 +322,7 @@ impl Objects {
         let timeout = if journey.from.is_some() { left / 2 } else { left.min(peer_timeout) };
         let passage = Passage {
             hops: journey.passage.hops + 1,
-            to: parts.membership.incarnation_of(to),
+            to: incarnation_of(&parts.membership.view(), to),
             instead_of: is_down.then(|| parts.membership.term()),
             ..journey.passage
         };
@@ -370,7 +369,7 @@ impl Objects {
 
     fn here(&self, result: Result<Outcome, Refusal>, route: Route) -> Answer {
         self.0.counts.operation(route, &result);
-        Answer { result, member: self.0.membership.own_label(), route }
+        Answer { result, member: self.member().clone(), route }
     }
 }
 
@@ -388,6 +387,10 @@ impl Ids {
     }
 }
 
+fn incarnation_of(view: &View, member: &MemberAddress) -> Option<Incarnation> {
+    view.ring().index_of(member).and_then(|member| view.incarnation(member))
+}
+
 fn nobody() -> Refusal {
     Refusal::Unavailable("who owns the key could not be reached in time".to_owned())
 }
@@ -399,6 +402,32 @@ fn route_here(view: &View, digest: Digest) -> Route {
 
 /// What comes in on a member's stream.
 impl Handler for Objects {
+    fn read_at_once(
+        &self,
+        from: &MemberAddress,
+        key: &Key<'_>,
+        conditions: &Conditions,
+        passage: &Passage,
+    ) -> Option<Executed> {
+        let parts = &*self.0;
+        let view = parts.membership.view();
+        // Whoever finds anything unusual decides what it means.
+        let knows_sender = || view.ring().index_of(from).is_some_and(|from| view.is_addressable(from));
+        let is_usual = passage.ring == view.ring().id()
+            && passage.to.is_none_or(|to| view.incarnation(view.me()) == Some(to))
+            && passage.instead_of.is_none()
+            && !passage.after_failure
+            && knows_sender()
+            && self.refuses(&view).is_none();
+        let is_owner =
+            || view.lookup(key.digest()).member == view.me() && parts.membership.mandate() == Mandate::Acting;
+        if !is_usual || !is_owner() {
+            return None;
+        }
+        parts.counts.for_member();
+        Some(Executed::Done(parts.owner.get(key, conditions)))
+    }
+
     async fn execute(
         &self,
         from: &MemberAddress,

@@ -165,8 +165,7 @@ impl Clients {
     ) -> Next {
         let Some((at, request)) = self.waiting.remove(&client) else { return Next::Done };
         self.last_answered = Some(at);
-        let name = String::from_utf8_lossy(&answer.member);
-        self.history.0[at].executor = members.iter().position(|member| member.to_string() == *name);
+        self.history.0[at].executor = members.iter().position(|member| *member == answer.member);
         let result = self.judge(at, &answer.result);
         self.settle(client, at, request, result, now_ms)
     }

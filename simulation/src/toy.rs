@@ -234,7 +234,7 @@ impl<const BUG: u8> Node for Toy<BUG> {
             };
             (result, Route::Forwarded)
         };
-        Answer { result, member: Bytes::from(owner.to_string()), route }
+        Answer { result, member: owner, route }
     }
 
     fn handler(&self) -> Arc<Self::Handler> {

@@ -102,8 +102,8 @@ fn a_path_has_no_dot_segments_to_remove() {
 #[test]
 fn a_key_borrows_its_text_until_it_must_own_it() {
     let text = String::from("sessions/7");
-    assert!(matches!(Key::from_path(&text).unwrap().0, Cow::Borrowed(_)));
-    assert!(matches!(Key::from_bytes(text.as_bytes()).unwrap().0, Cow::Borrowed(_)));
+    assert!(matches!(Key::from_path(&text).unwrap().text, Cow::Borrowed(_)));
+    assert!(matches!(Key::from_bytes(text.as_bytes()).unwrap().text, Cow::Borrowed(_)));
     let owned: Key<'static> = Key::new(&*text).unwrap().into_owned();
     assert_eq!(owned, Key::new(text).unwrap());
 }
@@ -130,4 +130,13 @@ proptest! {
             Err(KeyError::TooLong { .. }) => prop_assert!(false, "eight characters are not too long"),
         }
     }
+}
+
+#[test]
+fn a_key_is_its_text_whether_its_digest_was_taken_or_not() {
+    let (fresh, used) = (Key::new("key").unwrap(), Key::new("key").unwrap());
+    assert_eq!(used.digest(), Digest::of(b"key"));
+    assert_eq!(fresh, used);
+    assert_eq!(used.clone().into_owned().digest(), fresh.digest());
+    assert_eq!(format!("{fresh:?}"), format!("{used:?}"));
 }

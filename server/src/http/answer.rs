@@ -11,7 +11,7 @@ use http::header::{
 };
 use http::{Response, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
-use ringhold_ring::{Timestamp, Version};
+use ringhold_ring::{MemberAddress, Timestamp, Version};
 
 use crate::clock::Clock;
 use crate::object::{ContentType, Object, Route};
@@ -141,7 +141,6 @@ const OVERTAKEN_LINE: Name = Name::new(X_RINGHOLD_OVERTAKEN, "\r\nx-ringhold-ove
 #[derive(Debug)]
 pub(super) enum Text<'a> {
     Static(&'static str),
-    Shared(Bytes),
     Short(&'a [u8]),
     Number(u64),
     /// Before the year 10000.
@@ -160,7 +159,6 @@ impl Head for Response<Body> {
     fn put(&mut self, name: &Name, value: Text<'_>) {
         let value = match value {
             Text::Static(text) => Ok(HeaderValue::from_static(text)),
-            Text::Shared(bytes) => HeaderValue::from_maybe_shared(bytes),
             Text::Short(bytes) => HeaderValue::from_bytes(bytes),
             Text::Number(number) => Ok(number.into()),
             Text::Date(at) => HeaderValue::from_bytes(&http_date(at)),
@@ -172,8 +170,8 @@ impl Head for Response<Body> {
 }
 
 /// Who executed the request, and how it got there.
-pub(super) fn put_executor(head: &mut impl Head, member: Bytes, route: Route) {
-    head.put(&MEMBER_LINE, Text::Shared(member));
+pub(super) fn put_executor(head: &mut impl Head, member: &MemberAddress, route: Route) {
+    head.put(&MEMBER_LINE, Text::Short(member.as_str().as_bytes()));
     head.put(&ROUTE_LINE, Text::Static(route.name()));
 }
 

@@ -74,7 +74,7 @@ async fn healthz() -> &'static str {
 async fn readyz(State(app): State<Arc<App>>) -> Result<impl IntoResponse, Problem> {
     match app.status.is_ready() {
         Ok(()) => {
-            let member = HeaderValue::from_maybe_shared(app.objects.member()).ok();
+            let member = HeaderValue::from_str(app.objects.member().as_str()).ok();
             Ok((member.map(|member| [(X_RINGHOLD_MEMBER, member)]), "ready\n"))
         }
         Err(why) => Err(Problem::because(Code::NotReady, why)),

@@ -42,12 +42,10 @@ pub(super) async fn answer(app: &App, asked: &Asked<'_>, upload: &mut Upload) ->
     }
 }
 
-/// What a sound read of an object that this node itself may read comes to; for all else there is [`carry_out`].
-pub(super) fn read_here(app: &App, asked: &Asked<'_>) -> Option<Answer> {
-    let Ok(Verb::Get) = Verb::of(asked.method) else { return None };
-    let key = Key::from_path(asked.raw_key).ok()?;
-    let conditions = asked.fields.read_conditions().ok()?;
-    app.objects.read_here(&key, &conditions, asked.fields.read_delivery().ok()?)
+/// What a read of an object that this node itself may read comes to; for all else there is [`carry_out_with`].
+pub(super) fn read_here(app: &App, sound: &Sound<'_>) -> Option<Answer> {
+    let Sound { key, operation: Operation::Get { conditions }, delivery } = sound else { return None };
+    app.objects.read_here(key, conditions, *delivery)
 }
 
 /// Does what is asked.
@@ -64,22 +62,23 @@ pub(super) async fn carry_out(app: &App, asked: &Asked<'_>, upload: &mut Upload)
 }
 
 /// Does what is asked, with a body that has arrived and is no longer than it may be.
-pub(super) async fn carry_out_with(app: &App, asked: &Asked<'_>, arrived: Bytes) -> Result<Answer, Problem> {
-    let Sound { key, mut operation, delivery } = sound(asked)?;
+pub(super) async fn carry_out_with(app: &App, sound: Sound<'_>, arrived: Bytes) -> Answer {
+    let Sound { key, mut operation, delivery } = sound;
     if let Some(body) = body_of(&mut operation) {
         *body = arrived;
     }
-    Ok(app.objects.execute(&key, operation, delivery).await)
+    app.objects.execute(&key, operation, delivery).await
 }
 
 /// A request in which nothing is wrong up to its body, which is still missing.
-struct Sound<'a> {
+pub(super) struct Sound<'a> {
     key: Key<'a>,
     operation: Operation,
     delivery: Delivery,
 }
 
-fn sound<'a>(asked: &Asked<'a>) -> Result<Sound<'a>, Problem> {
+/// What is asked, if nothing is wrong with it.
+pub(super) fn sound<'a>(asked: &Asked<'a>) -> Result<Sound<'a>, Problem> {
     let Asked { method, raw_key, fields } = *asked;
     let verb = Verb::of(method)?;
     let key = Key::from_path(raw_key)?;
@@ -169,7 +168,6 @@ pub(super) fn response(app: &App, asked: &Asked<'_>, answer: Answer) -> Response
 }
 
 /// Writes the head of an answer that only tells what an object is now, and gives its body; or gives the answer back.
-#[expect(clippy::result_large_err, reason = "it is given back, not given up")]
 pub(super) fn usual(
     app: &App,
     asked: &Asked<'_>,
@@ -204,7 +202,7 @@ pub(super) fn usual(
         }
         result => return Err(Answer { result, member, route }),
     }
-    answer::put_executor(head, member, route);
+    answer::put_executor(head, &member, route);
     Ok(value)
 }
 
@@ -214,7 +212,7 @@ fn unusual(app: &App, asked: &Asked<'_>, answer: Answer) -> Response<Body> {
         Ok(_) => Problem::from(Code::ObjectNotFound).into_response(),
         Err(refusal) => Problem::from(refusal).into_response(),
     };
-    answer::put_executor(&mut response, answer.member, answer.route);
+    answer::put_executor(&mut response, &answer.member, answer.route);
     response
 }
 

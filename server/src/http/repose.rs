@@ -151,7 +151,7 @@ fn response(answer: Answer) -> Response<Body> {
         Ok(Outcome::Missing | Outcome::NotModified(_)) => answer::bare(StatusCode::NOT_FOUND),
         Err(refusal) => refused(&refusal),
     };
-    answer::put_executor(&mut response, member, route);
+    answer::put_executor(&mut response, &member, route);
     response
 }
 

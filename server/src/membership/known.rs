@@ -142,12 +142,17 @@ impl Known {
         let is_ready = |member: &Member| member.beat.is_some_and(|beat| beat.state == MemberState::Ready);
         let ready = self.others().filter(|(_, member)| is_ready(member)).map(|(index, _)| index);
         let own = (self.tenure.state() == MemberState::Ready).then_some(self.me);
+        let incarnation = |(at, member): (usize, &Member)| match at == self.me.as_usize() {
+            true => Some(self.tenure.incarnation()),
+            false => member.beat.map(|beat| beat.incarnation),
+        };
         let view = View::new(self.rings.current().clone(), self.me, &self.health)
             .beside(self.rings.other().cloned())
             .receiving(receiving)
             .reaching(reached)
             .acting(acting.map(|(index, _)| index))
             .ready(ready.chain(own))
+            .in_incarnations(self.members.iter().enumerate().map(incarnation))
             .returned(self.returned());
         if self.tenure.is_leaving() { view.leaving() } else { view }
     }

@@ -21,7 +21,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
-use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use ringhold_config::Cluster as Settings;
 use ringhold_ring::{
@@ -54,11 +53,12 @@ pub struct Membership {
     view: ArcSwap<View>,
     known: Mutex<Known>,
     address: MemberAddress,
-    own_label: Bytes,
     /// Until when the mandate to act holds unless it is renewed, in milliseconds; 0: there is none.
     acting_until: AtomicU64,
     /// When this node last found itself running.
     ran_at: AtomicU64,
+    /// How often it has found that it was stopped.
+    stops: AtomicU64,
     /// Incarnations that followed the one of the start.
     begun: Counter,
     /// Raised by every change of what is known.
@@ -90,9 +90,9 @@ impl Membership {
             view: ArcSwap::from_pointee(view),
             known: Mutex::new(known),
             address: address.clone(),
-            own_label: Bytes::from(address.to_string()),
             acting_until: AtomicU64::new(0),
             ran_at: AtomicU64::new(now.as_millis()),
+            stops: AtomicU64::new(0),
             begun: Counter::default(),
             changes: Changes::default(),
             announce: Notify::new(),
@@ -113,12 +113,6 @@ impl Membership {
     #[must_use]
     pub const fn address(&self) -> &MemberAddress {
         &self.address
-    }
-
-    /// This node's own address as text.
-    #[must_use]
-    pub fn own_label(&self) -> Bytes {
-        self.own_label.clone()
     }
 
     /// What this node says of itself.
@@ -160,14 +154,6 @@ impl Membership {
         self.known.lock().tenure.term()
     }
 
-    /// The incarnation in which `member` was last heard of.
-    #[must_use]
-    pub fn incarnation_of(&self, member: &MemberAddress) -> Option<Incarnation> {
-        let known = self.known.lock();
-        let member = known.index_of(member)?;
-        known.members[member.as_usize()].beat.map(|beat| beat.incarnation)
-    }
-
     /// Waits until this node knows whether it may act.
     pub async fn resolved(&self) -> Mandate {
         let mut changes = self.changes.waiter();
@@ -184,7 +170,7 @@ impl Membership {
     /// How often this node has found that it was stopped: what was begun before says nothing of others after.
     #[must_use]
     pub fn stops(&self) -> u64 {
-        self.known.lock().doubts
+        self.stops.load(Ordering::Acquire)
     }
 
     /// A request to `member`, begun after so many [`Membership::stops`], failed: takes it out and lets go of every
@@ -417,6 +403,7 @@ impl Membership {
             Mandate::Doubting | Mandate::Passive => 0,
         };
         self.acting_until.store(until, Ordering::Release);
+        self.stops.store(known.doubts, Ordering::Release);
         let view = known.view();
         if **self.view.load() != view {
             self.view.store(Arc::new(view));

@@ -93,6 +93,17 @@ impl<H: Handler> Answers<H> {
         in_progress < allowed && load.small_bytes < SMALL_LIMIT
     }
 
+    /// What a read comes to, if that needs neither a task nor a future.
+    pub(super) fn read_at_once(
+        &self,
+        key: &Key<'_>,
+        operation: &Operation,
+        passage: &Passage,
+    ) -> Option<Executed> {
+        let Operation::Get { conditions } = operation else { return None };
+        self.handler.read_at_once(&self.remote.member, key, conditions, passage)
+    }
+
     /// Polls what is asked once; what is not done then goes on in a task of its own.
     pub(super) fn begin(self: &Arc<Self>, id: u64, asked: Asked, time_left: Duration) {
         let is_write = asked.is_write();
@@ -122,10 +133,7 @@ impl<H: Handler> Answers<H> {
         let from = &self.remote.member;
         match asked {
             Asked::Execute { key, operation, passage } => {
-                match self.handler.execute(from, key, operation, passage, time_left).await {
-                    Executed::Done(result) => Reply::Done(result),
-                    Executed::NotOwner { may_have_run } => Reply::NotOwner { may_have_run },
-                }
+                self.handler.execute(from, key, operation, passage, time_left).await.into()
             }
             Asked::Answer(ask) => Reply::Told(self.handler.answer(from, ask).await),
         }

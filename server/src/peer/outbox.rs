@@ -161,7 +161,8 @@ impl Outbox {
 
     /// Waits until `condition` holds; it is looked at whenever something was written or [`Outbox::nudge`]d.
     pub(super) async fn wait_until(&self, condition: impl Fn() -> bool) {
-        loop {
+        // Nearly always it does already.
+        while !condition() {
             let mut changed = std::pin::pin!(self.room.notified());
             changed.as_mut().enable();
             if condition() {

@@ -144,7 +144,11 @@ impl Peers {
     ) -> Result<T, Failure> {
         let mut attempt = 1;
         loop {
-            let transport = self.transport(link).await?;
+            let transport = match link.usable() {
+                Some(transport) => transport,
+                // Boxed, as what follows is: a request on an open stream, nearly every one, is a small future.
+                None => Box::pin(self.connect(link)).await?,
+            };
             match work(Arc::clone(&transport)).await {
                 Err(failure)
                     if failure.fate == Fate::Unsent && attempt < ATTEMPTS && transport.has_ended() =>
@@ -156,10 +160,7 @@ impl Peers {
         }
     }
 
-    async fn transport(&self, link: &Arc<Link>) -> Result<Arc<Transport>, Failure> {
-        if let Some(transport) = link.usable() {
-            return Ok(transport);
-        }
+    async fn connect(&self, link: &Arc<Link>) -> Result<Arc<Transport>, Failure> {
         let attempt = {
             let mut dialling = link.dialling.lock();
             // It may have succeeded just now.

@@ -9,7 +9,7 @@ use ringhold_ring::{Timestamp, Version};
 
 use super::frame::{Fields, Kind, Violation, cut};
 use super::message::{Body, put_content_type, put_short, put_value, take_content_type, take_value};
-use super::network::Told;
+use super::network::{Executed, Told};
 use super::{heartbeat, told};
 use crate::object::{Object, Outcome, PatchEffect, Refusal};
 
@@ -57,6 +57,15 @@ pub enum Reply {
     Stale,
     /// The member gave up in the middle; what has changed is unknown.
     Failed,
+}
+
+impl From<Executed> for Reply {
+    fn from(executed: Executed) -> Self {
+        match executed {
+            Executed::Done(result) => Self::Done(result),
+            Executed::NotOwner { may_have_run } => Self::NotOwner { may_have_run },
+        }
+    }
 }
 
 /// Which frame carries it.

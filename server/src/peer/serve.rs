@@ -300,6 +300,11 @@ impl<H: Handler> Serving<H> {
         let limit = self.answers.identity.max_object_bytes();
         let RequestHead { key, operation, body, time_left, passage } =
             message::decode_request(payload, limit)?;
+        partial.check_is_new(id)?;
+        if let Some(executed) = self.answers.read_at_once(&key, &operation, &passage) {
+            self.answers.send(id, executed.into());
+            return Ok(());
+        }
         let asked = Asked::Execute { key: key.into_owned(), operation, passage };
         self.take_asked(id, asked, body, time_left, partial)
     }
@@ -308,6 +313,7 @@ impl<H: Handler> Serving<H> {
         let identity = &self.answers.identity;
         let AskHead { ask, body, time_left } =
             ask::decode(payload, identity.max_object_bytes(), identity.clock().now())?;
+        partial.check_is_new(id)?;
         self.take_asked(id, Asked::Answer(ask), body, time_left, partial)
     }
 
@@ -319,9 +325,6 @@ impl<H: Handler> Serving<H> {
         time_left: Duration,
         partial: &mut Partial,
     ) -> Result<(), Violation> {
-        if id == 0 || partial.requests.contains_key(&id) {
-            return Err(Violation::Unexpected("request with the id of another"));
-        }
         let Body::Follows(length) = body else {
             self.answers.begin(id, asked, time_left);
             return Ok(());
@@ -361,6 +364,13 @@ impl<H: Handler> Serving<H> {
 }
 
 impl Partial {
+    fn check_is_new(&self, id: u64) -> Result<(), Violation> {
+        match id == 0 || self.requests.contains_key(&id) {
+            true => Err(Violation::Unexpected("request with the id of another")),
+            false => Ok(()),
+        }
+    }
+
     fn remove(&mut self, id: u64) -> Option<PartialRequest> {
         let removed = self.requests.remove(&id)?;
         self.assembling -= removed.assembly.length();

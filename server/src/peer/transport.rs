@@ -38,7 +38,9 @@ impl Transport {
     ) -> Result<Executed, Failure> {
         let connection = match self {
             Self::Stream(connection) => connection,
-            Self::PlainHttp(http) => return Ok(http.execute(key, operation, passage, trace).await?),
+            Self::PlainHttp(http) => {
+                return Ok(Box::pin(http.execute(key, operation, passage, trace)).await?);
+            }
         };
         let limit = connection.max_object_bytes();
         if message::value_of(operation).is_some_and(|(value, _)| value.len() > limit) {
@@ -54,7 +56,7 @@ impl Transport {
     pub(super) async fn ask(&self, ask: &Ask, time_left: Duration, trace: &Trace) -> Result<Told, Failure> {
         let connection = match self {
             Self::Stream(connection) => connection,
-            Self::PlainHttp(http) => return Ok(http.ask(ask, trace).await?),
+            Self::PlainHttp(http) => return Ok(Box::pin(http.ask(ask, trace)).await?),
         };
         if ask::object_bytes(ask) > connection.max_object_bytes() {
             return Ok(Told::Copied(Copied::Full));

@@ -148,23 +148,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                 break Missing::Body { request_bytes };
             };
             let (app, asked) = (&*exchange.app, plain.asked());
-            let result = match objects::read_here(app, &asked) {
-                Some(answer) => Ok(answer),
-                None => {
-                    let body = Bytes::copy_from_slice(body);
-                    let mut operation = pin!(objects::carry_out_with(app, &asked, body));
-                    match futures_util::poll!(operation.as_mut()) {
-                        Poll::Ready(result) => result,
-                        Poll::Pending => {
-                            let _in_service = exchange.activity.request_begins();
-                            let (result, sent) = join(operation, send(stream, replies, &[])).await;
-                            sent?;
-                            // Time has passed.
-                            may_serve = exchange.serves_unseen();
-                            result
+            let result = match objects::sound(&asked) {
+                Err(problem) => Err(problem),
+                Ok(sound) => Ok(match objects::read_here(app, &sound) {
+                    Some(answer) => answer,
+                    None => {
+                        let body = Bytes::copy_from_slice(body);
+                        let mut operation = pin!(objects::carry_out_with(app, sound, body));
+                        match futures_util::poll!(operation.as_mut()) {
+                            Poll::Ready(answer) => answer,
+                            Poll::Pending => {
+                                let _in_service = exchange.activity.request_begins();
+                                let (answer, sent) = join(operation, send(stream, replies, &[])).await;
+                                sent?;
+                                // Time has passed.
+                                may_serve = exchange.serves_unseen();
+                                answer
+                            }
                         }
                     }
-                }
+                }),
             };
             let value = replies.add(app, &asked, result)?;
             if value.len() >= DIRECT_BYTES {
@@ -215,7 +218,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         let head = self.received.get(..head_bytes).unwrap_or_default();
         let Recognised::Plain(plain) = recognise(head, self.limits) else { return Ok(Received::Nothing) };
         let (app, asked) = (&*exchange.app, plain.asked());
-        let result = objects::carry_out_with(app, &asked, body.into()).await;
+        let result = match objects::sound(&asked) {
+            Ok(sound) => Ok(objects::carry_out_with(app, sound, body.into()).await),
+            Err(problem) => Err(problem),
+        };
         drop(share);
         let value = self.replies.add(app, &asked, result)?;
         send(&mut self.stream, &mut self.replies, &value).await?;

@@ -117,7 +117,6 @@ impl Head for Replies {
     fn put(&mut self, name: &Name, value: Text<'_>) {
         match value {
             Text::Static(text) => self.line(name.line, text.as_bytes()),
-            Text::Shared(bytes) => self.line(name.line, &bytes),
             Text::Short(bytes) => self.line(name.line, bytes),
             Text::Number(number) => self.line(name.line, itoa::Buffer::new().format(number).as_bytes()),
             Text::Date(at) => {

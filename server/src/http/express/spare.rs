@@ -1,12 +1,19 @@
-//! The buffers of connections that wait for a request: they have none. Each thread keeps one pair for whichever of its
-//! connections wakes up next, which nearly always gives it back before another does.
+//! The buffers of connections that wait for a request: they have none. Each thread keeps some pairs for whichever of its
+//! connections wake up next: one is enough while every request is answered at once, more are used while requests wait for
+//! other members.
 //!
 //! What is kept is empty: a connection never sees another's bytes.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 /// Buffers that have grown larger are not worth keeping.
 const KEPT_BYTES: usize = 16 << 10;
+
+/// Pairs that a thread keeps: at most 2 MiB.
+const KEPT_PAIRS: usize = 64;
+
+/// Room for the answer to a small request, so that it does not grow in steps.
+const ANSWER_BYTES: usize = 512;
 
 /// What a connection needs while it is awake.
 #[derive(Debug, Default)]
@@ -16,12 +23,13 @@ pub(super) struct Buffers {
 }
 
 thread_local! {
-    static SPARE: Cell<Buffers> = const { Cell::new(Buffers { requests: Vec::new(), answers: Vec::new() }) };
+    static SPARE: RefCell<Vec<Buffers>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The thread's spare buffers, or new ones, all of them empty.
+/// Spare buffers of the thread, or new ones, all of them empty.
 pub(super) fn take() -> Buffers {
-    SPARE.take()
+    let spare = SPARE.with_borrow_mut(Vec::pop);
+    spare.unwrap_or_else(|| Buffers { requests: Vec::new(), answers: Vec::with_capacity(ANSWER_BYTES) })
 }
 
 /// Leaves buffers in which nothing is to the next connection.
@@ -30,7 +38,11 @@ pub(super) fn give_back(mut buffers: Buffers) {
         buffer.clear();
         buffer.shrink_to(KEPT_BYTES);
     }
-    SPARE.set(buffers);
+    SPARE.with_borrow_mut(|spare| {
+        if spare.len() < KEPT_PAIRS {
+            spare.push(buffers);
+        }
+    });
 }
 
 #[cfg(test)]
@@ -44,5 +56,11 @@ mod tests {
         assert!(requests.is_empty() && requests.capacity() >= 100);
         assert!(answers.is_empty() && answers.capacity() < KEPT_BYTES * 2);
         assert_eq!(take().requests.capacity(), 0);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_a_thread_may_keep() {
+        (0..2 * KEPT_PAIRS).for_each(|_| give_back(Buffers::default()));
+        assert_eq!(SPARE.with_borrow(Vec::len), KEPT_PAIRS);
     }
 }
