@@ -406,9 +406,10 @@ impl Handler for Objects {
         &self,
         from: &MemberAddress,
         key: &Key<'_>,
-        conditions: &Conditions,
+        operation: &Operation,
         passage: &Passage,
     ) -> Option<Executed> {
+        let Operation::Get { conditions } = operation else { return None };
         let parts = &*self.0;
         let view = parts.membership.view();
         // Whoever finds anything unusual decides what it means.

@@ -42,15 +42,21 @@ pub(super) async fn answer(app: &App, asked: &Asked<'_>, upload: &mut Upload) ->
     }
 }
 
-/// What a read of an object that this node itself may read comes to; for all else there is [`carry_out_with`].
-pub(super) fn read_here(app: &App, sound: &Sound<'_>) -> Option<Answer> {
-    let Sound { key, operation: Operation::Get { conditions }, delivery } = sound else { return None };
-    app.objects.read_here(key, conditions, *delivery)
+/// What a sound read of an object that this node itself may read comes to. For all else there is [`carry_out_with`]; the key
+/// is given back, as its digest may have been taken.
+pub(super) fn read_here<'a>(app: &App, asked: &Asked<'a>) -> Result<Answer, Option<Key<'a>>> {
+    let Ok(Verb::Get) = Verb::of(asked.method) else { return Err(None) };
+    let Ok(key) = Key::from_path(asked.raw_key) else { return Err(None) };
+    let answer = match (asked.fields.read_conditions(), asked.fields.read_delivery()) {
+        (Ok(conditions), Ok(delivery)) => app.objects.read_here(&key, &conditions, delivery),
+        _ => None,
+    };
+    answer.ok_or(Some(key))
 }
 
 /// Does what is asked.
 pub(super) async fn carry_out(app: &App, asked: &Asked<'_>, upload: &mut Upload) -> Result<Answer, Problem> {
-    let Sound { key, mut operation, delivery } = sound(asked)?;
+    let Sound { key, mut operation, delivery } = sound(asked, None)?;
     let mut received = None;
     if let Some(body) = body_of(&mut operation) {
         let upload = received.insert(upload.receive(app.allowance()).await?);
@@ -77,11 +83,11 @@ pub(super) struct Sound<'a> {
     delivery: Delivery,
 }
 
-/// What is asked, if nothing is wrong with it.
-pub(super) fn sound<'a>(asked: &Asked<'a>) -> Result<Sound<'a>, Problem> {
+/// What is asked, if nothing is wrong with it; of `key`, if that is known.
+pub(super) fn sound<'a>(asked: &Asked<'a>, key: Option<Key<'a>>) -> Result<Sound<'a>, Problem> {
     let Asked { method, raw_key, fields } = *asked;
     let verb = Verb::of(method)?;
-    let key = Key::from_path(raw_key)?;
+    let key = key.map_or_else(|| Key::from_path(raw_key), Ok)?;
     let delivery = match verb {
         Verb::Get => fields.read_delivery()?,
         Verb::Put | Verb::Delete | Verb::Patch => fields.write_delivery()?,

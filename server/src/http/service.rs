@@ -104,8 +104,7 @@ impl Exchange {
             return None;
         }
         let asked = Asked { method: &head.method, raw_key, fields: &fields };
-        let sound = objects::sound(&asked).ok()?;
-        let response = objects::response(&self.app, &asked, objects::read_here(&self.app, &sound)?);
+        let response = objects::response(&self.app, &asked, objects::read_here(&self.app, &asked).ok()?);
         let _in_service = self.activity.request_begins();
         self.app.traffic.answered(&head.method, response.status());
         Some(if head.method == Method::HEAD { answer::without_body(response) } else { response })

@@ -100,8 +100,7 @@ impl<H: Handler> Answers<H> {
         operation: &Operation,
         passage: &Passage,
     ) -> Option<Executed> {
-        let Operation::Get { conditions } = operation else { return None };
-        self.handler.read_at_once(&self.remote.member, key, conditions, passage)
+        self.handler.read_at_once(&self.remote.member, key, operation, passage)
     }
 
     /// Polls what is asked once; what is not done then goes on in a task of its own.

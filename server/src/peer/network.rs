@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use ringhold_ring::{Heartbeat, Incarnation, Key, MemberAddress, Placement, RingId, Term, Version};
 
 use super::PeerError;
-use crate::object::{Conditions, Operation, OperationId, Outcome, Record, Refusal};
+use crate::object::{Operation, OperationId, Outcome, Record, Refusal};
 
 /// The most members that an operation goes through, the one that executes it included.
 pub const MAX_HOPS: u8 = 4;
@@ -180,13 +180,13 @@ pub trait Network: Debug + Send + Sync + 'static {
 
 /// The answering side: what every other member reaches of this one.
 pub trait Handler: Send + Sync + 'static {
-    /// What a read comes to that this side can answer at once and nothing is unusual about; all else is for
-    /// [`Handler::execute`].
+    /// What an operation comes to if it is a read that can be answered at once and nothing is unusual about; all else is
+    /// for [`Handler::execute`].
     fn read_at_once(
         &self,
         _from: &MemberAddress,
         _key: &Key<'_>,
-        _conditions: &Conditions,
+        _operation: &Operation,
         _passage: &Passage,
     ) -> Option<Executed> {
         None

@@ -148,14 +148,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                 break Missing::Body { request_bytes };
             };
             let (app, asked) = (&*exchange.app, plain.asked());
-            let result = match objects::sound(&asked) {
-                Err(problem) => Err(problem),
-                Ok(sound) => Ok(match objects::read_here(app, &sound) {
-                    Some(answer) => answer,
-                    None => {
+            let result = match objects::read_here(app, &asked) {
+                Ok(answer) => Ok(answer),
+                Err(key) => match objects::sound(&asked, key) {
+                    Err(problem) => Err(problem),
+                    Ok(sound) => {
                         let body = Bytes::copy_from_slice(body);
                         let mut operation = pin!(objects::carry_out_with(app, sound, body));
-                        match futures_util::poll!(operation.as_mut()) {
+                        Ok(match futures_util::poll!(operation.as_mut()) {
                             Poll::Ready(answer) => answer,
                             Poll::Pending => {
                                 let _in_service = exchange.activity.request_begins();
@@ -165,9 +165,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                                 may_serve = exchange.serves_unseen();
                                 answer
                             }
-                        }
+                        })
                     }
-                }),
+                },
             };
             let value = replies.add(app, &asked, result)?;
             if value.len() >= DIRECT_BYTES {
@@ -218,7 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         let head = self.received.get(..head_bytes).unwrap_or_default();
         let Recognised::Plain(plain) = recognise(head, self.limits) else { return Ok(Received::Nothing) };
         let (app, asked) = (&*exchange.app, plain.asked());
-        let result = match objects::sound(&asked) {
+        let result = match objects::sound(&asked, None) {
             Ok(sound) => Ok(objects::carry_out_with(app, sound, body.into()).await),
             Err(problem) => Err(problem),
         };
