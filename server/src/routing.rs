@@ -5,6 +5,8 @@
 //! most [`MAX_HOPS`] times. No client waits longer than `cluster.peer_timeout` plus [`GRACE`] on other members.
 
 mod counts;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -255,7 +255,7 @@ impl Shared {
             match (is_counter(key), chance.below(10)) {
                 (true, 0..6) => self.add(key, &mut chance).await,
                 (false, 0..3) => self.write(key, through).await,
-                (false, 3..6) => self.replace(key, through).await,
+                (false, 3..6) => self.replace(key, through, &mut chance).await,
                 (false, 6) => self.remove(key, through).await,
                 (true | false, _) => drop(self.read(key, through).await),
             }
@@ -340,9 +340,11 @@ impl Shared {
         self.history.add(operation);
     }
 
-    async fn replace(&self, key: usize, through: usize) {
+    /// Reads through one member and replaces through any: by then the first may be leaving, and takes no new connection.
+    async fn replace(&self, key: usize, through: usize, chance: &mut Chance) {
         let (found, Some(tag)) = self.read(key, through).await else { return };
         let Action::Read(Some(expected)) = found.action else { return };
+        let Some(through) = self.any_member(chance) else { return };
         let value = self.new_value();
         let action = |replaced| Action::Replace { expected, value, replaced };
         let request = self.request("PUT", key, through).header("If-Match", tag).body(value.to_string());
