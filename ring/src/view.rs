@@ -273,7 +273,8 @@ impl View {
 
     /// Who will execute requests for `digest` once the ring beside this one is used: by then, who takes copies is
     /// addressable.
-    fn next(&self, digest: Digest) -> Option<MemberIndex> {
+    #[must_use]
+    pub fn next(&self, digest: Digest) -> Option<MemberIndex> {
         let is_there = |member: &MemberIndex| self.is_addressable(*member) || self.is_receiving(*member);
         self.other.as_ref()?.preference_list(digest).find(is_there)
     }

@@ -22,10 +22,10 @@ const QUICK: u32 = 4;
 
 /// A question that brought no answer.
 #[derive(Debug)]
-struct Unanswered {
-    why: String,
+pub(super) struct Unanswered {
+    pub(super) why: String,
     /// The count of doubts when it was asked.
-    doubts: u64,
+    pub(super) doubts: u64,
 }
 
 impl Membership {
@@ -160,15 +160,17 @@ impl Membership {
 
     /// A member that did not answer what it was told is out of reach for whoever waits for its answer; whether it is
     /// damaged, probes and requests find out.
-    async fn told(&self, member: &MemberAddress, failure: Option<Unanswered>) {
+    pub(super) async fn told(&self, member: &MemberAddress, failure: Option<Unanswered>) {
         let Some(Unanswered { why, doubts }) = failure else { return };
         debug!(%member, why, "not told");
         let now = self.clock.now();
         self.change(now, |known| {
             // What was asked before this node was stopped failed because it was.
             let member = known.index_of(member).filter(|_| known.doubts == doubts)?;
-            // Doubt is to be settled by answers: it is asked again.
-            if self.is_in_doubt(known, now) {
+            let beat = known.members[member.as_usize()].beat;
+            let has_left = beat.is_some_and(|beat| beat.state == MemberState::Draining);
+            // Doubt is to be settled by answers: it is asked again, unless it was about to stop and never answers.
+            if self.is_in_doubt(known, now) && !has_left {
                 return None;
             }
             if !known.health.is_online(member) {
@@ -216,7 +218,7 @@ impl Membership {
     }
 
     /// `asked_at` is the count of doubts when the question was asked to which this is the answer.
-    fn heard(&self, from: &MemberAddress, beat: &Heartbeat, asked_at: Option<u64>) {
+    pub(super) fn heard(&self, from: &MemberAddress, beat: &Heartbeat, asked_at: Option<u64>) {
         let now = self.clock.now();
         self.change(now, |known| {
             let member = known.index_of(from)?;

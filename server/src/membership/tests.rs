@@ -9,6 +9,7 @@ use ringhold_ring::{
     Standing, Timestamp,
 };
 
+use super::heartbeats::Unanswered;
 use super::known::{Handing, Known};
 use super::{HandingOutcome, Membership};
 use crate::clock::Clock;
@@ -316,4 +317,34 @@ fn what_a_node_hears_right_after_it_was_stopped_does_not_renew_its_mandate() {
     // Said while it was stopped, before anybody noticed.
     hear_of_all(2);
     assert_eq!(membership.mandate(), Mandate::Doubting);
+}
+
+#[tokio::test]
+async fn a_node_in_doubt_does_not_wait_for_who_has_left() {
+    for (state, mandate) in
+        [(MemberState::Ready, Mandate::Doubting), (MemberState::Draining, Mandate::Acting)]
+    {
+        let ports = [1, 2, 3];
+        let settings = Config::alone("10.0.0.1:1".parse().unwrap()).cluster;
+        let (clock, me) = (Clock::manual(NOW), Incarnation::new(1));
+        let membership =
+            Membership::new(ring(&ports), &address(1), me, &settings, Arc::new(Nobody), clock.clone());
+        let membership = membership.unwrap();
+        for (port, state) in [(2, MemberState::Ready), (3, state)] {
+            let beat = Heartbeat { state, ..beat(ring(&ports).id(), None, false) };
+            let _ = membership.answer(&address(port), &beat);
+        }
+        membership.change(NOW, |known| {
+            known.tenure.introduced(NOW);
+            None
+        });
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(membership.mandate(), Mandate::Doubting);
+        let doubts = membership.stops();
+        let beat = Heartbeat { number: 1, ..beat(ring(&ports).id(), None, false) };
+        membership.heard(&address(2), &beat, Some(doubts));
+        let unanswered = Unanswered { why: "refused".to_owned(), doubts };
+        membership.told(&address(3), Some(unanswered)).await;
+        assert_eq!(membership.mandate(), mandate, "the third was {state:?}");
+    }
 }

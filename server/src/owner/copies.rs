@@ -88,8 +88,22 @@ impl Copies {
             ring: view.ring().id(),
             ids: ids(),
         };
-        // Whoever forwarded the operation waits for `cluster.peer_timeout`; two rounds must fit in.
-        for timeout in [self.peer_timeout / 2, self.peer_timeout / 4] {
+        let whole = self.peer_timeout;
+        // Whoever forwarded the operation waits for `cluster.peer_timeout`; all rounds must fit in.
+        let mut timeouts = vec![whole / 2, whole / 4];
+        let mut later = Vec::new();
+        // While rings change, somebody else may act as owner already. It is asked before anybody keeps what it would refuse:
+        // then nobody has what may come to light, and the operation goes there as if it had not been begun here.
+        let other_owner = view.next(digest).map(|member| view.ring().address(member));
+        if let Some(at) = receivers.iter().position(|member| Some(member) == other_owner) {
+            later = receivers.split_off(at + 1);
+            let owner = receivers.pop();
+            later.append(&mut receivers);
+            receivers.extend(owner);
+            timeouts.insert(0, whole / 4);
+        }
+        let mut asked = Vec::new();
+        for timeout in timeouts {
             let sending: FuturesUnordered<_> = receivers
                 .iter()
                 .map(|member| self.send(member, &copy, timeout))
@@ -112,14 +126,20 @@ impl Copies {
             if let Some(placed) = refused {
                 return Placement { placed, may_be_kept };
             }
-            if silent.is_empty() {
+            asked.append(&mut receivers);
+            if !silent.is_empty() {
+                let again = addresses(&self.membership.view());
+                if silent.iter().any(|member| again.contains(member)) {
+                    return Placement { placed: Placed::Unheard, may_be_kept };
+                }
+                let is_new = |member: &MemberAddress| !asked.contains(member) && !later.contains(member);
+                let new: Vec<_> = again.into_iter().filter(is_new).collect();
+                later.extend(new);
+            }
+            if later.is_empty() {
                 break;
             }
-            let again = addresses(&self.membership.view());
-            if silent.iter().any(|member| again.contains(member)) {
-                return Placement { placed: Placed::Unheard, may_be_kept };
-            }
-            receivers = again.into_iter().filter(|member| !receivers.contains(member)).collect();
+            receivers = std::mem::take(&mut later);
         }
         Placement { placed: Placed::Held(held), may_be_kept }
     }

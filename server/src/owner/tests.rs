@@ -1,13 +1,21 @@
-//! What an owner promises to who hands its objects over.
+//! What an owner promises to who hands its objects over, and whom it asks first.
 
+use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use ringhold_config::Config;
-use ringhold_ring::{Key, Placement, Ring, Timestamp, VersionClock, WriterId};
+use ringhold_ring::{Incarnation, Key, MemberAddress, Placement, Ring, Timestamp, VersionClock, WriterId};
 
+use super::copies::{Copies, Placed};
+use super::{Owner, copies};
 use crate::clock::Clock;
-use crate::object::{ContentType, Object, OperationId, Record};
-use crate::peer::network::{Copied, CopyOf, Copying};
+use crate::membership::Membership;
+use crate::object::{Conditions, ContentType, Object, Operation, OperationId, Record};
+use crate::peer::PeerError;
+use crate::peer::network::{Ask, Copied, CopyOf, Copying, Executed, Network, Passage, Told};
 use crate::routing::Objects;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -48,4 +56,83 @@ async fn an_operation_on_a_copy_that_lost_to_another_has_not_run() {
         assert_eq!(owner.repeats().seen(digest, id), Some(version));
     }
     assert_eq!(owner.repeats().seen(digest, first.0), None, "the counter is 1, not 2");
+}
+
+/// Members that all act as owners of what they are to keep.
+#[derive(Debug, Default)]
+struct Owners {
+    asked: Mutex<Vec<MemberAddress>>,
+}
+
+impl Network for Owners {
+    fn execute<'a>(
+        &'a self,
+        to: &'a MemberAddress,
+        _: &'a Key<'_>,
+        _: &'a Operation,
+        _: Passage,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Executed, PeerError>> {
+        Box::pin(async move { Err(PeerError::NotSent(format!("{to} executes nothing"))) })
+    }
+
+    fn ask<'a>(
+        &'a self,
+        to: &'a MemberAddress,
+        _: Ask,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Told, PeerError>> {
+        self.asked.lock().push(to.clone());
+        Box::pin(async { Ok(Told::Copied(Copied::NotOwner)) })
+    }
+
+    fn disconnect(&self, _: &MemberAddress) {}
+
+    fn set_members(&self, _: &[MemberAddress]) {}
+}
+
+#[tokio::test]
+async fn while_rings_change_nobody_keeps_what_the_other_owner_refuses() {
+    let member = |port: u16| -> MemberAddress { format!("10.0.0.1:{port}").parse().unwrap() };
+    let ring =
+        |ports: &[u16]| Ring::new(ports.iter().map(|port| member(*port)), Placement::Modulo, 2).unwrap();
+    let settings = Config::alone("10.0.0.1:1".parse().unwrap());
+    let (network, clock) = (Arc::new(Owners::default()), Clock::virtual_at(NOW));
+    let membership = Membership::new(
+        ring(&[1, 2, 3]),
+        &member(1),
+        Incarnation::new(1),
+        &settings.cluster,
+        Arc::clone(&network) as Arc<dyn Network>,
+        clock.clone(),
+    );
+    let membership = Arc::new(membership.unwrap());
+    membership.reload(ring(&[1, 2, 3, 4])).unwrap();
+    let view = Arc::clone(&membership.view());
+    let copies: Copies =
+        copies::Copies::new(Arc::clone(&network) as Arc<dyn Network>, membership, Duration::from_secs(1));
+    let alone = Objects::alone(&settings.store, clock, "10.0.0.1:1");
+    let put = Operation::Put {
+        value: "value".into(),
+        content_type: ContentType::Text,
+        ttl: None,
+        conditions: Conditions::default(),
+    };
+    let mut tried = 0;
+    for number in 0..100 {
+        let key = Key::new(format!("key-{number}")).unwrap();
+        let (digest, change) = (key.digest(), alone.owner().change(&key, &put, 3).unwrap());
+        let receivers = Owner::receivers(&view, digest);
+        let Some(next) = view.next(digest).filter(|next| receivers.len() > 1 && receivers.contains(next))
+        else {
+            continue;
+        };
+        tried += 1;
+        network.asked.lock().clear();
+        let placement = copies.place(&key, digest, &change, Vec::new, &view).await;
+        let next = view.ring().address(next).clone();
+        assert_eq!(*network.asked.lock(), std::slice::from_ref(&next));
+        assert_eq!((placement.placed, placement.may_be_kept), (Placed::NotOwner(next), false));
+    }
+    assert!(tried > 10, "{tried} keys have another owner in the other ring");
 }
