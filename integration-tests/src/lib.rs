@@ -20,6 +20,7 @@
 
 pub mod faults;
 
+mod clock;
 mod curl;
 mod http;
 mod load;
@@ -33,6 +34,7 @@ mod secure;
 mod wait;
 mod workshop;
 
+pub use clock::Clock;
 pub use curl::{Curled, curl, with_certificate};
 pub use http::{Answer, Request, client};
 pub use load::{Accepts, Caller, Counters, Load};

@@ -286,7 +286,7 @@ impl Member {
                 command.env_remove(variable);
             }
         }
-        // A wrapper may leave the program behind when it is killed; the end of its standard input reaches both.
+        // It ends even if this process is killed.
         command.arg("--stop-at-stdin-end").args(&self.arguments);
         command.stdin(Stdio::piped()).stdout(stdout).stderr(log);
         self.child = Some(command.spawn().expect("the program starts"));

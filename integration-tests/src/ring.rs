@@ -308,9 +308,9 @@ impl RingBuilder {
         self
     }
 
-    /// With one member started by a program that executes it, such as `faketime`.
-    pub fn start_member_by(mut self, member: usize, wrapper: &[&str]) -> Self {
-        self.wrappers.push((member, wrapper.iter().map(ToString::to_string).collect()));
+    /// With one member started by a program that executes it in its own place: what is killed is the member.
+    pub fn start_member_by(mut self, member: usize, wrapper: &[impl AsRef<str>]) -> Self {
+        self.wrappers.push((member, wrapper.iter().map(|word| word.as_ref().to_owned()).collect()));
         self
     }
 

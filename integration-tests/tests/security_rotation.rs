@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringhold_integration_tests::{
-    Accepts, Caller, Load, Member, PASSWORD, Request, Ring, Workshop, assert_keeps_secrets, curl,
+    Accepts, Caller, Clock, Load, Member, PASSWORD, Request, Ring, Workshop, assert_keeps_secrets, curl,
     loopback_address, reload, rounds, wait_until, wait_until_logged, with_certificate,
 };
 
@@ -258,14 +258,8 @@ async fn the_secret_of_automatic_tls_is_replaced_under_load_and_no_request_fails
 async fn automatic_certificates_are_renewed_in_time_and_no_connection_ends() {
     let shop = Workshop::new();
     first_secret(&shop);
-    shop.write("clock", "+0");
-    let file = format!("FAKETIME_TIMESTAMP_FILE={}", shop.name("clock"));
-    // Timers live by the monotonic clock, which is left as it is, and so are the dates of files.
-    let wrapper = [
-        &["faketime", "-f", "+0", "env", "-u", "FAKETIME", &file, "FAKETIME_CACHE_DURATION=1"][..],
-        &["NO_FAKE_STAT=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1"],
-    ]
-    .concat();
+    let clock = Clock::new(shop.path("clock"));
+    let wrapper = clock.wrapper();
     let text = format!("{}\n\n[tls]\nauto = true", secret_files(&shop));
     let builder = Ring::builder(3).with_doors().configure(text);
     let builder = (0..3).fold(builder, |builder, member| builder.start_member_by(member, &wrapper));
@@ -280,7 +274,7 @@ async fn automatic_certificates_are_renewed_in_time_and_no_connection_ends() {
     }
     let logged: Vec<_> = ring.members().iter().map(|member| member.log().len()).collect();
     // Half of their life is over; nodes look once a minute.
-    shop.write("clock", "+13h");
+    clock.set("+13h");
     wait_until(PATIENCE * 4, "every certificate to be renewed", async || {
         rounds(&ring, "meanwhile").await;
         let mut renewed = 0;
@@ -291,7 +285,7 @@ async fn automatic_certificates_are_renewed_in_time_and_no_connection_ends() {
     })
     .await;
     // The first ones are no longer valid.
-    shop.write("clock", "+30h");
+    clock.set("+30h");
     rounds(&ring, "on-open-streams").await;
     for (member, before) in ring.members().iter().zip(logged) {
         let log = member.log().split_off(before);

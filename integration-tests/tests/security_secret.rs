@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ringhold_integration_tests::{
-    Ring, RingBuilder, Workshop, assert_keeps_secrets, assert_outcasts_are_out, binary, curl, rounds,
+    Clock, Ring, RingBuilder, Workshop, assert_keeps_secrets, assert_outcasts_are_out, binary, curl, rounds,
     wait_until, wait_until_logged,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -177,11 +177,10 @@ async fn a_node_whose_clock_is_ten_minutes_off_is_kept_out_of_automatic_tls_and_
     let shop = Workshop::new();
     shop.secret_file("ours");
     for offset in ["+10m", "-10m"] {
-        // The monotonic clock is left as it is: timers live by it.
-        let off =
-            ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1", "faketime", "-f", offset];
+        let clock = Clock::new(shop.path("clock"));
+        clock.set(offset);
         let builder = Ring::builder(3).with_doors().configure(format!("{}\n\n{AUTO}", secret(&shop, "ours")));
-        let ring = builder.start_member_by(2, &off).outcast(2).start().await;
+        let ring = builder.start_member_by(2, &clock.wrapper()).outcast(2).start().await;
         for member in ring.members() {
             wait_until_logged(member, &["clock"]).await;
         }

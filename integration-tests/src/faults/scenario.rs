@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::faults::enclosure::run;
 use crate::faults::lan::Wire;
 use crate::faults::load::Why;
@@ -284,30 +285,14 @@ fn append(file: &std::path::Path, bytes: &[u8]) -> bool {
 
 async fn clock_steps(stage: &mut Stage) -> Effect {
     let victim = stage.victims(1)[0];
-    let clock = stage.folder(victim).join("clock");
-    let set = |offset: &str| {
-        let new = clock.with_extension("new");
-        std::fs::write(&new, offset).expect("there is room");
-        std::fs::rename(&new, &clock).expect("the folder is ours");
-    };
-    set("+0");
-    let library = run(&["faketime", "-m", "-f", "+0", "printenv", "LD_PRELOAD"]);
-    let words = [
-        "env".to_owned(),
-        format!("LD_PRELOAD={}", library.trim()),
-        format!("FAKETIME_TIMESTAMP_FILE={}", clock.display()),
-        "FAKETIME_NO_CACHE=1".to_owned(),
-        // Both names: versions of the library differ.
-        "DONT_FAKE_MONOTONIC=1".to_owned(),
-        "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
-    ];
-    stage.start_again_by(victim, &words, None).await;
+    let clock = Clock::new(stage.folder(victim).join("clock"));
+    stage.start_again_by(victim, &clock.wrapper(), None).await;
     let mut play = stage.begin("clock-steps").await;
     for offset in ["+600", "-600"] {
-        set(offset);
+        clock.set(offset);
         play.load.go_on_for(stage.time).await;
     }
-    set("+0");
+    clock.set("+0");
     play.over();
     let effect = stage.end(play).await;
     stage.start_again_by(victim, &[], None).await;
