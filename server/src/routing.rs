@@ -76,7 +76,6 @@ enum Plan {
 /// A request on its way through this node.
 struct Journey<'a> {
     key: &'a Key<'a>,
-    digest: Digest,
     operation: &'a Operation,
     /// How it came; of a client's, as if it had come through no member.
     passage: Passage,
@@ -171,14 +170,17 @@ impl Objects {
             let digest = key.digest();
             let may_be_old = delivery.forwarding == Forwarding::Disallowed
                 || delivery.any_copy && view.is_home(digest, view.me());
-            let is_owner =
-                || view.lookup(digest).member == view.me() && self.0.membership.mandate() == Mandate::Acting;
-            if !may_be_old && !is_owner() {
+            if !may_be_old && !self.acts_as_owner(&view, digest) {
                 return None;
             }
             route_here(&view, digest)
         };
         Some(self.here(self.0.owner.get(key, conditions), route))
+    }
+
+    /// Whether a request under `digest` is for this node to execute, with nobody else to be asked.
+    fn acts_as_owner(&self, view: &View, digest: Digest) -> bool {
+        view.lookup(digest).member == view.me() && self.0.membership.mandate() == Mandate::Acting
     }
 
     /// A client's request, in a ring of several.
@@ -194,10 +196,8 @@ impl Objects {
             id: delivery.id.or_else(|| repeats_harm.then(|| self.0.ids.next())),
         };
         let deadline = Instant::now() + self.0.settings.peer_timeout + GRACE;
-        let digest = key.digest();
-        let arrival = self
-            .travel(Journey { key, digest, operation, passage, from: None, deadline, may_have_run: false })
-            .await;
+        let arrival =
+            self.travel(Journey { key, operation, passage, from: None, deadline, may_have_run: false }).await;
         let result = match arrival.result {
             Executed::Done(result) => result,
             Executed::NotOwner { .. } => Err(nobody()),
@@ -230,7 +230,8 @@ impl Objects {
                 Plan::Here(authority) => match self.carry_out(&journey, authority).await {
                     Execution::Done(result) => {
                         let result = Executed::Done(journey.honest(result));
-                        let (member, route) = (self.member().clone(), route_here(&view, journey.digest));
+                        let (member, route) =
+                            (self.member().clone(), route_here(&view, journey.key.digest()));
                         return Arrival { result, member, route };
                     }
                     Execution::Elsewhere { to, may_have_run } => {
@@ -276,9 +277,10 @@ impl Objects {
     }
 
     fn plan(&self, view: &View, journey: &Journey<'_>) -> Plan {
-        let Journey { digest, passage, from, operation, .. } = journey;
+        let Journey { key, passage, from, operation, .. } = journey;
+        let digest = key.digest();
         let address = |member| view.ring().address(member).clone();
-        if passage.any_copy && operation.is_read() && view.is_home(*digest, view.me()) {
+        if passage.any_copy && operation.is_read() && view.is_home(digest, view.me()) {
             return Plan::Here(Authority::Local);
         }
         // Perhaps its owner asks this node to act in its place.
@@ -288,12 +290,12 @@ impl Objects {
             }
             _ => (None, Authority::Owner),
         };
-        let Lookup { member, role } = view.lookup_without(*digest, absent);
+        let Lookup { member, role } = view.lookup_without(digest, absent);
         match self.0.membership.mandate() {
             Mandate::Doubting => Plan::Wait,
             _ if member != view.me() => Plan::Pass { to: address(member), role, is_down: false },
             Mandate::Acting => Plan::Here(authority),
-            Mandate::Passive => match view.substitute(*digest, absent) {
+            Mandate::Passive => match view.substitute(digest, absent) {
                 Some(Lookup { member, role }) => Plan::Pass { to: address(member), role, is_down: true },
                 None => Plan::Here(authority),
             },
@@ -422,9 +424,7 @@ impl Handler for Objects {
             && !passage.after_failure
             && knows_sender()
             && self.refuses(&view).is_none();
-        let is_owner =
-            || view.lookup(key.digest()).member == view.me() && parts.membership.mandate() == Mandate::Acting;
-        if !is_usual || !is_owner() {
+        if !is_usual || !self.acts_as_owner(&view, key.digest()) {
             return None;
         }
         parts.counts.for_member();
@@ -458,10 +458,8 @@ impl Handler for Objects {
         if let Some(refusal) = self.refuses(&parts.membership.view()) {
             return Executed::Done(Err(refusal));
         }
-        let digest = key.digest();
         let journey = Journey {
             key: &key,
-            digest,
             operation: &operation,
             passage,
             from: Some(from),

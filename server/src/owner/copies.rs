@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use ringhold_ring::{Digest, Key, MemberAddress, Version, View};
+use ringhold_ring::{Key, MemberAddress, Version, View};
 
 use super::Owner;
 use super::change::Change;
@@ -67,11 +67,11 @@ impl Copies {
     pub(super) async fn place(
         &self,
         key: &Key<'_>,
-        digest: Digest,
         change: &Change,
         ids: impl FnOnce() -> Vec<(OperationId, Version)>,
         view: &View,
     ) -> Placement {
+        let digest = key.digest();
         let addresses = |view: &View| -> Vec<MemberAddress> {
             let receivers = Owner::receivers(view, digest).into_iter();
             receivers.map(|member| view.ring().address(member).clone()).collect()
@@ -88,22 +88,18 @@ impl Copies {
             ring: view.ring().id(),
             ids: ids(),
         };
-        let whole = self.peer_timeout;
-        // Whoever forwarded the operation waits for `cluster.peer_timeout`; all rounds must fit in.
-        let mut timeouts = vec![whole / 2, whole / 4];
-        let mut later = Vec::new();
         // While rings change, somebody else may act as owner already. It is asked before anybody keeps what it would refuse:
         // then nobody has what may come to light, and the operation goes there as if it had not been begun here.
         let other_owner = view.next(digest).map(|member| view.ring().address(member));
-        if let Some(at) = receivers.iter().position(|member| Some(member) == other_owner) {
-            later = receivers.split_off(at + 1);
-            let owner = receivers.pop();
-            later.append(&mut receivers);
-            receivers.extend(owner);
-            timeouts.insert(0, whole / 4);
+        let mut later = Vec::new();
+        if receivers.iter().any(|member| Some(member) == other_owner) {
+            (receivers, later) = receivers.into_iter().partition(|member| Some(member) == other_owner);
         }
+        // Whoever forwarded the operation waits for `cluster.peer_timeout`; all rounds must fit in.
+        let (half, quarter) = (self.peer_timeout / 2, self.peer_timeout / 4);
+        let rounds = [quarter, half, quarter].into_iter().skip(usize::from(later.is_empty()));
         let mut asked = Vec::new();
-        for timeout in timeouts {
+        for timeout in rounds {
             let sending: FuturesUnordered<_> = receivers
                 .iter()
                 .map(|member| self.send(member, &copy, timeout))
@@ -126,6 +122,9 @@ impl Copies {
             if let Some(placed) = refused {
                 return Placement { placed, may_be_kept };
             }
+            if silent.is_empty() && later.is_empty() {
+                break;
+            }
             asked.append(&mut receivers);
             if !silent.is_empty() {
                 let again = addresses(&self.membership.view());
@@ -135,9 +134,6 @@ impl Copies {
                 let is_new = |member: &MemberAddress| !asked.contains(member) && !later.contains(member);
                 let new: Vec<_> = again.into_iter().filter(is_new).collect();
                 later.extend(new);
-            }
-            if later.is_empty() {
-                break;
             }
             receivers = std::mem::take(&mut later);
         }

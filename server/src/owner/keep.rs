@@ -68,7 +68,7 @@ impl Owner {
                 Copied::Kept
             }
             Ok(Applied::Created | Applied::Replaced) => {
-                self.note_stray(|| digest);
+                self.note_stray(&key);
                 self.repeats.replace(digest, version, &ids, now);
                 Copied::Kept
             }

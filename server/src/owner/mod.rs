@@ -18,7 +18,7 @@ pub mod repeats;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -166,11 +166,8 @@ impl Owner {
         id: Option<OperationId>,
         authority: &Authority,
     ) -> Execution {
-        // A node that is alone asks for none, and it takes longer than storing a small object.
-        let digest = LazyLock::new(|| key.digest());
-        let digest = || *digest;
         if let Operation::Get { conditions } = &operation {
-            return match self.may(digest, authority, &self.membership.view()) {
+            return match self.may(key, authority, &self.membership.view()) {
                 true => Execution::Done(self.get(key, conditions)),
                 false => Execution::Elsewhere { to: None, may_have_run: false },
             };
@@ -180,10 +177,10 @@ impl Owner {
         let mut may_have_run = false;
         for _ in 0..ATTEMPTS {
             let view = Arc::clone(&self.membership.view());
-            if !self.may(digest, authority, &view) {
+            if !self.may(key, authority, &view) {
                 return Execution::Elsewhere { to: None, may_have_run };
             }
-            let has_run = id.and_then(|id| self.repeats.seen(digest(), id));
+            let has_run = id.and_then(|id| self.repeats.seen(key.digest(), id));
             may_have_run |= has_run.is_some();
             let members = view.ring().len();
             let change = match has_run {
@@ -198,7 +195,7 @@ impl Owner {
                 Authority::Local => Placement::HERE,
                 _ if view.is_alone() => Placement::HERE,
                 Authority::Owner | Authority::InsteadOf(..) => {
-                    self.copies.place(key, digest(), &change, || self.ids(digest(), id, &change), &view).await
+                    self.copies.place(key, &change, || self.ids(key.digest(), id, &change), &view).await
                 }
             };
             may_have_run |= placement.may_be_kept;
@@ -208,7 +205,7 @@ impl Owner {
                     return Execution::Done(Err(Refusal::TooFewCopies { held, wanted }));
                 }
                 Placed::Held(_) => {
-                    if let Some(done) = self.settle(key, digest, id, &change) {
+                    if let Some(done) = self.settle(key, id, &change) {
                         return Execution::Done(done);
                     }
                 }
@@ -240,15 +237,15 @@ impl Owner {
     }
 
     /// Whether `authority` holds now.
-    fn may(&self, digest: impl Fn() -> Digest, authority: &Authority, view: &View) -> bool {
+    fn may(&self, key: &Key<'_>, authority: &Authority, view: &View) -> bool {
         match authority {
             Authority::Local => true,
             // Nobody else could be asked about anything.
             Authority::Owner if view.is_alone() => true,
-            Authority::Owner => self.is_owner(digest(), None, view),
+            Authority::Owner => self.is_owner(key.digest(), None, view),
             Authority::InsteadOf(owner, term) => {
                 self.membership.observe_term(owner, *term).is_ok()
-                    && self.is_owner(digest(), view.ring().index_of(owner), view)
+                    && self.is_owner(key.digest(), view.ring().index_of(owner), view)
             }
         }
     }
@@ -267,7 +264,6 @@ impl Owner {
     fn settle(
         &self,
         key: &Key<'_>,
-        digest: impl Fn() -> Digest,
         id: Option<OperationId>,
         change: &Change,
     ) -> Option<Result<Outcome, Refusal>> {
@@ -288,17 +284,17 @@ impl Owner {
         {
             return None;
         }
-        self.note_stray(&digest);
+        self.note_stray(key);
         if let Some(id) = id {
-            self.repeats.note(digest(), id, change.made, self.clock.now());
+            self.repeats.note(key.digest(), id, change.made, self.clock.now());
         }
         Some(Ok(change.outcome(applied)))
     }
 
-    /// A record under `digest` was stored here; perhaps it belongs elsewhere.
-    fn note_stray(&self, digest: impl Fn() -> Digest) {
+    /// A record was stored here; perhaps it belongs elsewhere.
+    fn note_stray(&self, key: &Key<'_>) {
         let view = self.membership.view();
-        if !view.is_alone() && !view.is_home(digest(), view.me()) {
+        if !view.is_alone() && !view.is_home(key.digest(), view.me()) {
             self.membership.note_stray();
         }
     }
@@ -310,7 +306,7 @@ impl Owner {
         let _ = self.versions.observe(version, now);
         if let Ok(Applied::Created | Applied::Replaced) = self.store.apply(key, record, Room::Evict) {
             self.repeats.replace(key.digest(), version, &ids, now);
-            self.note_stray(|| key.digest());
+            self.note_stray(key);
         }
     }
 

@@ -129,7 +129,7 @@ async fn while_rings_change_nobody_keeps_what_the_other_owner_refuses() {
         };
         tried += 1;
         network.asked.lock().clear();
-        let placement = copies.place(&key, digest, &change, Vec::new, &view).await;
+        let placement = copies.place(&key, &change, Vec::new, &view).await;
         let next = view.ring().address(next).clone();
         assert_eq!(*network.asked.lock(), std::slice::from_ref(&next));
         assert_eq!((placement.placed, placement.may_be_kept), (Placed::NotOwner(next), false));

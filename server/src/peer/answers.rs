@@ -15,7 +15,7 @@ use ringhold_ring::Key;
 
 use super::frame::{Kind, Violation};
 use super::hello::{Hello, MAX_REQUESTS};
-use super::network::{Ask, Executed, Handler, Passage};
+use super::network::{Ask, Handler, Passage};
 use super::outbox::{Outbox, SMALL_LIMIT};
 use super::reply::{self, Reply};
 use super::{Identity, ask, message};
@@ -91,16 +91,6 @@ impl<H: Handler> Answers<H> {
             _ => return load.small_bytes < SMALL_LIMIT,
         };
         in_progress < allowed && load.small_bytes < SMALL_LIMIT
-    }
-
-    /// What a read comes to, if that needs neither a task nor a future.
-    pub(super) fn read_at_once(
-        &self,
-        key: &Key<'_>,
-        operation: &Operation,
-        passage: &Passage,
-    ) -> Option<Executed> {
-        self.handler.read_at_once(&self.remote.member, key, operation, passage)
     }
 
     /// Polls what is asked once; what is not done then goes on in a task of its own.

@@ -301,7 +301,9 @@ impl<H: Handler> Serving<H> {
         let RequestHead { key, operation, body, time_left, passage } =
             message::decode_request(payload, limit)?;
         partial.check_is_new(id)?;
-        if let Some(executed) = self.answers.read_at_once(&key, &operation, &passage) {
+        let Answers { handler, remote, .. } = &*self.answers;
+        // Neither a task nor a future.
+        if let Some(executed) = handler.read_at_once(&remote.member, &key, &operation, &passage) {
             self.answers.send(id, executed.into());
             return Ok(());
         }
