@@ -97,14 +97,20 @@ impl ContentType {
     /// # Errors
     /// [`ContentTypeError`] when it is empty, too long, or holds anything but visible ASCII and blanks.
     pub fn parse(bytes: &[u8]) -> Result<Self, ContentTypeError> {
+        let known = |text: &[u8]| {
+            let mut all = [Self::OctetStream, Self::Json, Self::Text].into_iter();
+            all.find(|known| known.as_str().as_bytes() == text)
+        };
+        // Before anything that takes longer.
+        if let Some(known) = known(bytes) {
+            return Ok(known);
+        }
         let text = std::str::from_utf8(bytes).map_err(|_| ContentTypeError)?.trim_matches(' ');
         let visible = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         if !visible || !(1..=Self::MAX_BYTES).contains(&text.len()) {
             return Err(ContentTypeError);
         }
-        let known =
-            [Self::OctetStream, Self::Json, Self::Text].into_iter().find(|known| known.as_str() == text);
-        Ok(known.unwrap_or_else(|| Self::Other(text.into())))
+        Ok(known(text.as_bytes()).unwrap_or_else(|| Self::Other(text.into())))
     }
 
     /// The text of the header.

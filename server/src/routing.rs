@@ -18,9 +18,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::membership::Membership;
-use crate::object::{
-    Answer, Conditions, Delivery, Forwarding, Operation, OperationId, Outcome, Refusal, Route,
-};
+use crate::object::{Answer, Delivery, Forwarding, Operation, OperationId, Outcome, Refusal, Route};
 use crate::owner::{Authority, Execution, Held, Owner};
 use crate::peer::PeerError;
 use crate::peer::network::{Ask, Executed, Handler, MAX_HOPS, Network, Passage, Told};
@@ -134,28 +132,18 @@ impl Objects {
         delivery: impl Into<Delivery>,
     ) -> Answer {
         let delivery = delivery.into();
-        let view = Arc::clone(&self.0.membership.view());
-        if let Some(refusal) = self.refuses(&view) {
-            return self.here(Err(refusal), Route::Local);
+        match self.execute_at_once(key, &operation, delivery) {
+            Some(answer) => answer,
+            None => self.execute_in_time(key, operation, delivery).await,
         }
-        if view.is_alone() || delivery.forwarding == Forwarding::Disallowed {
-            let route = if view.is_alone() { Route::Local } else { route_here(&view, key.digest()) };
-            let authority = if view.is_alone() { Authority::Owner } else { Authority::Local };
-            return match self.0.owner.execute(key, operation, delivery.id, &authority).await {
-                Execution::Done(result) => self.here(result, route),
-                Execution::Elsewhere { .. } => self.here(Err(nobody()), route),
-            };
-        }
-        // Boxed, so that the future of a request to a node that is alone stays small.
-        Box::pin(self.send(key, &operation, delivery, &view)).await
     }
 
-    /// What a read of `key` answers, if that is for this node to say: without a future, as nothing is waited for.
+    /// What `operation` comes to, if this node carries it out and nothing has to be waited for: without a future.
     #[must_use]
-    pub fn read_here(
+    pub fn execute_at_once(
         &self,
         key: &Key<'_>,
-        conditions: &Conditions,
+        operation: &Operation,
         delivery: impl Into<Delivery>,
     ) -> Option<Answer> {
         let delivery = delivery.into();
@@ -163,19 +151,37 @@ impl Objects {
         if self.refuses(&view).is_some() {
             return None;
         }
-        let route = if view.is_alone() {
-            // Whatever the digest, which takes longer than the rest.
-            Route::Local
-        } else {
-            let digest = key.digest();
-            let may_be_old = delivery.forwarding == Forwarding::Disallowed
-                || delivery.any_copy && view.is_home(digest, view.me());
-            if !may_be_old && !self.acts_as_owner(&view, digest) {
-                return None;
-            }
-            route_here(&view, digest)
+        let is_alone = view.is_alone();
+        let Operation::Get { conditions } = operation else {
+            let is_local = delivery.forwarding == Forwarding::Disallowed && !is_alone;
+            let authority = if is_local { Authority::Local } else { Authority::Owner };
+            let result = self.0.owner.write_at_once(key, operation, delivery.id, &authority)?;
+            return Some(self.here(result, route_here(&view, key)));
         };
-        Some(self.here(self.0.owner.get(key, conditions), route))
+        let may_be_old = || {
+            delivery.forwarding == Forwarding::Disallowed
+                || delivery.any_copy && view.is_home(key.digest(), view.me())
+        };
+        let is_here = is_alone || may_be_old() || self.acts_as_owner(&view, key.digest());
+        is_here.then(|| self.here(self.0.owner.get(key, conditions), route_here(&view, key)))
+    }
+
+    /// [`Objects::execute`] for what cannot be done at once.
+    pub async fn execute_in_time(&self, key: &Key<'_>, operation: Operation, delivery: Delivery) -> Answer {
+        let view = Arc::clone(&self.0.membership.view());
+        if let Some(refusal) = self.refuses(&view) {
+            return self.here(Err(refusal), Route::Local);
+        }
+        if view.is_alone() || delivery.forwarding == Forwarding::Disallowed {
+            let authority = if view.is_alone() { Authority::Owner } else { Authority::Local };
+            let route = route_here(&view, key);
+            return match self.0.owner.execute(key, operation, delivery.id, &authority).await {
+                Execution::Done(result) => self.here(result, route),
+                Execution::Elsewhere { .. } => self.here(Err(nobody()), route),
+            };
+        }
+        // Boxed, so that the future of a request to a node that is alone stays small.
+        Box::pin(self.send(key, &operation, delivery, &view)).await
     }
 
     /// Whether a request under `digest` is for this node to execute, with nobody else to be asked.
@@ -230,8 +236,7 @@ impl Objects {
                 Plan::Here(authority) => match self.carry_out(&journey, authority).await {
                     Execution::Done(result) => {
                         let result = Executed::Done(journey.honest(result));
-                        let (member, route) =
-                            (self.member().clone(), route_here(&view, journey.key.digest()));
+                        let (member, route) = (self.member().clone(), route_here(&view, journey.key));
                         return Arrival { result, member, route };
                     }
                     Execution::Elsewhere { to, may_have_run } => {
@@ -321,7 +326,8 @@ impl Objects {
     async fn pass(&self, journey: &mut Journey<'_>, to: &MemberAddress, is_down: bool) -> Option<Executed> {
         let parts = &*self.0;
         let peer_timeout = parts.settings.peer_timeout;
-        let left = journey.deadline.saturating_duration_since(Instant::now());
+        let began = Instant::now();
+        let left = journey.deadline.saturating_duration_since(began);
         // Who waits for this node must not give it up because it waits for another.
         let timeout = if journey.from.is_some() { left / 2 } else { left.min(peer_timeout) };
         let passage = Passage {
@@ -335,11 +341,11 @@ impl Objects {
             (false, Some(_)) => Passed::Up,
             (false, None) => Passed::Forward,
         });
-        let (began, stops) = (Instant::now(), parts.membership.stops());
+        let stops = parts.membership.stops();
         let sending = parts.network.execute(to, journey.key, journey.operation, passage, timeout);
         let sent = match timeout < peer_timeout {
             true => sending.await,
-            false => parts.membership.watch(to, sending).await,
+            false => parts.membership.watch(to, began, sending).await,
         };
         parts.counts.forward(&sent, began.elapsed());
         let failure = match sent {
@@ -400,20 +406,23 @@ fn nobody() -> Refusal {
 }
 
 /// How a request that this node executes got to it, whatever sent it here.
-fn route_here(view: &View, digest: Digest) -> Route {
-    if view.is_home(digest, view.me()) { Route::Local } else { Route::StandIn }
+fn route_here(view: &View, key: &Key<'_>) -> Route {
+    // Who is alone need not know the digest, which takes longer than all else.
+    match view.is_alone() || view.is_home(key.digest(), view.me()) {
+        true => Route::Local,
+        false => Route::StandIn,
+    }
 }
 
 /// What comes in on a member's stream.
 impl Handler for Objects {
-    fn read_at_once(
+    fn execute_at_once(
         &self,
         from: &MemberAddress,
         key: &Key<'_>,
         operation: &Operation,
         passage: &Passage,
     ) -> Option<Executed> {
-        let Operation::Get { conditions } = operation else { return None };
         let parts = &*self.0;
         let view = parts.membership.view();
         // Whoever finds anything unusual decides what it means.
@@ -424,11 +433,18 @@ impl Handler for Objects {
             && !passage.after_failure
             && knows_sender()
             && self.refuses(&view).is_none();
-        if !is_usual || !self.acts_as_owner(&view, key.digest()) {
+        if !is_usual {
             return None;
         }
+        let result = match operation {
+            Operation::Get { conditions } => {
+                self.acts_as_owner(&view, key.digest()).then(|| parts.owner.get(key, conditions))
+            }
+            _ => parts.owner.write_at_once(key, operation, passage.id, &Authority::Owner),
+        };
+        let result = result?;
         parts.counts.for_member();
-        Some(Executed::Done(parts.owner.get(key, conditions)))
+        Some(Executed::Done(result))
     }
 
     async fn execute(

@@ -199,10 +199,12 @@ impl<N: Node> Life<N> {
                         Payload::Ask(ask) => Reply::Told(handler.answer(&from, ask).await),
                         Payload::Execute { key, operation, passage, time_left_ms } => {
                             let time_left = Duration::from_millis(time_left_ms);
-                            Reply::Executed(match handler.read_at_once(&from, &key, &operation, &passage) {
-                                Some(executed) => executed,
-                                None => handler.execute(&from, key, operation, passage, time_left).await,
-                            })
+                            Reply::Executed(
+                                match handler.execute_at_once(&from, &key, &operation, &passage) {
+                                    Some(executed) => executed,
+                                    None => handler.execute(&from, key, operation, passage, time_left).await,
+                                },
+                            )
                         }
                     };
                     fabric.answer(me, life, call, reply.packed(pace.now()), pace.world_ms());

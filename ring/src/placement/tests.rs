@@ -53,6 +53,15 @@ fn is_even(shares: &[usize]) -> bool {
     statistic < freedom * (1.0 - spread + 3.09 * spread.sqrt()).powi(3)
 }
 
+proptest! {
+    #[test]
+    fn the_remainder_is_that_of_euclid(value: i128, members in 1..=crate::MAX_MEMBERS) {
+        for value in [value, 0, -1, i128::MIN, i128::MAX] {
+            prop_assert_eq!(remainder(value, members), value.rem_euclid(members as i128) as usize);
+        }
+    }
+}
+
 #[test]
 fn one_byte_ids_fall_on_four_members_in_turn() {
     let ring = ring(4, Placement::Modulo);

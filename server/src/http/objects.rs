@@ -42,21 +42,9 @@ pub(super) async fn answer(app: &App, asked: &Asked<'_>, upload: &mut Upload) ->
     }
 }
 
-/// What a sound read of an object that this node itself may read comes to. For all else there is [`carry_out_with`]; the key
-/// is given back, as its digest may have been taken.
-pub(super) fn read_here<'a>(app: &App, asked: &Asked<'a>) -> Result<Answer, Option<Key<'a>>> {
-    let Ok(Verb::Get) = Verb::of(asked.method) else { return Err(None) };
-    let Ok(key) = Key::from_path(asked.raw_key) else { return Err(None) };
-    let answer = match (asked.fields.read_conditions(), asked.fields.read_delivery()) {
-        (Ok(conditions), Ok(delivery)) => app.objects.read_here(&key, &conditions, delivery),
-        _ => None,
-    };
-    answer.ok_or(Some(key))
-}
-
 /// Does what is asked.
 pub(super) async fn carry_out(app: &App, asked: &Asked<'_>, upload: &mut Upload) -> Result<Answer, Problem> {
-    let Sound { key, mut operation, delivery } = sound(asked, None)?;
+    let Sound { key, mut operation, delivery } = sound(asked)?;
     let mut received = None;
     if let Some(body) = body_of(&mut operation) {
         let upload = received.insert(upload.receive(app.allowance()).await?);
@@ -67,15 +55,6 @@ pub(super) async fn carry_out(app: &App, asked: &Asked<'_>, upload: &mut Upload)
     Ok(answer)
 }
 
-/// Does what is asked, with a body that has arrived and is no longer than it may be.
-pub(super) async fn carry_out_with(app: &App, sound: Sound<'_>, arrived: Bytes) -> Answer {
-    let Sound { key, mut operation, delivery } = sound;
-    if let Some(body) = body_of(&mut operation) {
-        *body = arrived;
-    }
-    app.objects.execute(&key, operation, delivery).await
-}
-
 /// A request in which nothing is wrong up to its body, which is still missing.
 pub(super) struct Sound<'a> {
     key: Key<'a>,
@@ -83,11 +62,31 @@ pub(super) struct Sound<'a> {
     delivery: Delivery,
 }
 
-/// What is asked, if nothing is wrong with it; of `key`, if that is known.
-pub(super) fn sound<'a>(asked: &Asked<'a>, key: Option<Key<'a>>) -> Result<Sound<'a>, Problem> {
+impl Sound<'_> {
+    /// Takes a body that has arrived and is no longer than it may be, if there is to be one.
+    pub(super) fn take_body(&mut self, arrived: impl FnOnce() -> Bytes) {
+        if let Some(body) = body_of(&mut self.operation) {
+            *body = arrived();
+        }
+    }
+
+    /// Does what is asked, if nothing has to be waited for.
+    pub(super) fn carry_out_at_once(&self, app: &App) -> Option<Answer> {
+        app.objects.execute_at_once(&self.key, &self.operation, self.delivery)
+    }
+
+    /// Does what could not be done at once.
+    pub(super) async fn carry_out_in_time(self, app: &App) -> Answer {
+        let Self { key, operation, delivery } = self;
+        app.objects.execute_in_time(&key, operation, delivery).await
+    }
+}
+
+/// What is asked, if nothing is wrong with it.
+pub(super) fn sound<'a>(asked: &Asked<'a>) -> Result<Sound<'a>, Problem> {
     let Asked { method, raw_key, fields } = *asked;
     let verb = Verb::of(method)?;
-    let key = key.map_or_else(|| Key::from_path(raw_key), Ok)?;
+    let key = Key::from_path(raw_key)?;
     let delivery = match verb {
         Verb::Get => fields.read_delivery()?,
         Verb::Put | Verb::Delete | Verb::Patch => fields.write_delivery()?,

@@ -104,7 +104,8 @@ impl Exchange {
             return None;
         }
         let asked = Asked { method: &head.method, raw_key, fields: &fields };
-        let response = objects::response(&self.app, &asked, objects::read_here(&self.app, &asked).ok()?);
+        let answer = objects::sound(&asked).ok()?.carry_out_at_once(&self.app)?;
+        let response = objects::response(&self.app, &asked, answer);
         let _in_service = self.activity.request_begins();
         self.app.traffic.answered(&head.method, response.status());
         Some(if head.method == Method::HEAD { answer::without_body(response) } else { response })

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use futures_util::future::Either;
 use futures_util::stream::FuturesUnordered;
 use ringhold_ring::{Heartbeat, MemberAddress, MemberState, Probe, Timestamp};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::{Membership, Waiter, Why};
@@ -48,13 +49,18 @@ impl Membership {
         Some(known.tell(index))
     }
 
-    /// Waits for the answer of `member` to a request that has all of `cluster.peer_timeout`. When half of that is over,
-    /// `member` is asked whether it lives. Who lives is not blamed for being slow: it may wait for somebody who is damaged
+    /// Waits for the answer of `member` to a request that has all of `cluster.peer_timeout` since it `began`. When half of
+    /// that is over, `member` is asked whether it lives. Who lives is not blamed for being slow: it may wait for somebody who is damaged
     /// itself.
-    pub async fn watch<T>(&self, member: &MemberAddress, answer: impl Future<Output = T>) -> T {
-        let half = self.settings.peer_timeout / 2;
+    pub async fn watch<T>(
+        &self,
+        member: &MemberAddress,
+        began: Instant,
+        answer: impl Future<Output = T>,
+    ) -> T {
+        let half = began + self.settings.peer_timeout / 2;
         let mut answer = std::pin::pin!(answer);
-        if let Ok(answer) = tokio::time::timeout(half, &mut answer).await {
+        if let Ok(answer) = tokio::time::timeout_at(half, &mut answer).await {
             return answer;
         }
         let verified = std::pin::pin!(self.verify(member));

@@ -1,6 +1,6 @@
 //! What a write makes of an object: its conditions checked, its patch applied, its version taken. Nothing is stored.
 
-use ringhold_ring::{Key, Timestamp, Ttl, Version};
+use ringhold_ring::{Key, Timestamp, Ttl, Version, View};
 
 use super::Owner;
 use crate::object::{Conditions, Object, Operation, Outcome, PatchEffect, Record, Refusal};
@@ -42,13 +42,21 @@ impl Change {
 }
 
 impl Owner {
-    /// What `operation` makes of what is stored under `key` now.
+    /// What `operation` makes of what is stored under `key` now, or what it `has_run` and made.
     pub(super) fn change(
         &self,
         key: &Key<'_>,
         operation: &Operation,
-        members: usize,
+        has_run: Option<Version>,
+        view: &View,
     ) -> Result<Change, Refusal> {
+        match has_run {
+            Some(made) => self.change_again(key, operation, made, view),
+            None => self.change_first(key, operation, view),
+        }
+    }
+
+    fn change_first(&self, key: &Key<'_>, operation: &Operation, view: &View) -> Result<Change, Refusal> {
         match operation {
             // A read changes nothing, and nobody asks what it would change.
             Operation::Get { .. } => Err(Refusal::PreconditionFailed),
@@ -67,7 +75,11 @@ impl Owner {
             Operation::Delete { conditions } => {
                 self.check(key, conditions)?;
                 let now = self.clock.now();
-                let keep = if members == 1 { std::time::Duration::ZERO } else { self.cluster.tombstone_ttl };
+                let keep = if view.ring().len() == 1 {
+                    std::time::Duration::ZERO
+                } else {
+                    self.cluster.tombstone_ttl
+                };
                 let record = Record::Tombstone { version: self.versions.next(now), expires_at: now + keep };
                 Ok(Change::new(record, Answer::Delete))
             }
@@ -94,19 +106,19 @@ impl Owner {
 
     /// What is stored, where `operation` has run and `made` this version: whoever ran it may not have come to copy it to all,
     /// or to answer.
-    pub(super) fn change_again(
+    fn change_again(
         &self,
         key: &Key<'_>,
         operation: &Operation,
         made: Version,
-        members: usize,
+        view: &View,
     ) -> Result<Change, Refusal> {
         let object = || {
             let ran_and_gone = || Refusal::OutcomeUnknown("it ran, and the object has gone since".to_owned());
             self.store.get(key).ok_or_else(ran_and_gone)
         };
         match operation {
-            Operation::Get { .. } => self.change(key, operation, members),
+            Operation::Get { .. } => self.change_first(key, operation, view),
             Operation::Put { .. } => {
                 Ok(Change { record: Record::Object(object()?), made, answer: Answer::Put })
             }
@@ -120,7 +132,7 @@ impl Owner {
                 Some(record) => Ok(Change { record, made, answer: Answer::Delete }),
                 None => {
                     let conditions = Conditions::default();
-                    self.change(key, &Operation::Delete { conditions }, members)
+                    self.change_first(key, &Operation::Delete { conditions }, view)
                 }
             },
         }

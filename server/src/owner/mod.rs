@@ -24,7 +24,9 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use ringhold_config::{Cluster, Store as Settings};
-use ringhold_ring::{Digest, Key, Mandate, MemberAddress, MemberIndex, Term, VersionClock, View, WriterId};
+use ringhold_ring::{
+    Digest, Key, Mandate, MemberAddress, MemberIndex, Term, Version, VersionClock, View, WriterId,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -157,6 +159,33 @@ impl Owner {
         }
     }
 
+    /// Carries a write out like [`Owner::execute`], if nothing has to be waited for: neither its turn nor a copy elsewhere.
+    pub fn write_at_once(
+        &self,
+        key: &Key<'_>,
+        operation: &Operation,
+        id: Option<OperationId>,
+        authority: &Authority,
+    ) -> Option<Result<Outcome, Refusal>> {
+        // Before the view is looked at: whoever waits for all writes that may have seen an older one waits for this.
+        let _write = self.writes.load().token();
+        let view = self.membership.view();
+        let needs_nobody = || match authority {
+            Authority::Local => true,
+            _ if view.is_alone() => true,
+            _ => self.wanted(&view, authority) <= 1 && view.receivers(key.digest()).is_empty(),
+        };
+        if !self.may(key, authority, &view) || !needs_nobody() {
+            return None;
+        }
+        let _turn = self.order.try_turn(key)?;
+        let has_run = self.has_run(key, id);
+        match self.change(key, operation, has_run, &view) {
+            Ok(change) => self.settle(key, id, &change),
+            Err(refusal) => Some(Err(refusal.honest(has_run.is_some()))),
+        }
+    }
+
     /// Carries `operation` out, if `authority` still holds when its turn has come. Must run to its end: what others
     /// keep of it already would come to light later.
     pub async fn execute(
@@ -180,14 +209,9 @@ impl Owner {
             if !self.may(key, authority, &view) {
                 return Execution::Elsewhere { to: None, may_have_run };
             }
-            let has_run = id.and_then(|id| self.repeats.seen(key.digest(), id));
+            let has_run = self.has_run(key, id);
             may_have_run |= has_run.is_some();
-            let members = view.ring().len();
-            let change = match has_run {
-                Some(made) => self.change_again(key, &operation, made, members),
-                None => self.change(key, &operation, members),
-            };
-            let change = match change {
+            let change = match self.change(key, &operation, has_run, &view) {
                 Ok(change) => change,
                 Err(refusal) => return Execution::Done(Err(refusal.honest(may_have_run))),
             };
@@ -234,6 +258,11 @@ impl Owner {
         for writes in before {
             writes.wait().await;
         }
+    }
+
+    /// What the operation made, if it ran before.
+    fn has_run(&self, key: &Key<'_>, id: Option<OperationId>) -> Option<Version> {
+        id.and_then(|id| self.repeats.seen(key.digest(), id))
     }
 
     /// Whether `authority` holds now.

@@ -10,10 +10,11 @@ use ringhold_config::Config;
 use ringhold_ring::{Incarnation, Key, MemberAddress, Placement, Ring, Timestamp, VersionClock, WriterId};
 
 use super::copies::{Copies, Placed};
-use super::{Owner, copies};
+use super::{Authority, Owner, copies};
 use crate::clock::Clock;
 use crate::membership::Membership;
-use crate::object::{Conditions, ContentType, Object, Operation, OperationId, Record};
+use crate::object::{Conditions, ContentType, Object, Operation, OperationId, Outcome, Record};
+use crate::patch::PatchKind;
 use crate::peer::PeerError;
 use crate::peer::network::{Ask, Copied, CopyOf, Copying, Executed, Network, Passage, Told};
 use crate::routing::Objects;
@@ -56,6 +57,29 @@ async fn an_operation_on_a_copy_that_lost_to_another_has_not_run() {
         assert_eq!(owner.repeats().seen(digest, id), Some(version));
     }
     assert_eq!(owner.repeats().seen(digest, first.0), None, "the counter is 1, not 2");
+}
+
+#[tokio::test]
+async fn a_write_is_not_done_at_once_while_another_has_the_turn_and_leaves_nothing_then() {
+    let settings = Config::alone("10.0.0.1:1".parse().unwrap()).store;
+    let objects = Objects::alone(&settings, Clock::virtual_at(NOW), "10.0.0.1:1");
+    let (owner, key, id) = (objects.owner(), Key::new("key").unwrap(), Some(OperationId::from_u128(1)));
+    let append = Operation::Patch {
+        kind: PatchKind::Append,
+        document: "1".into(),
+        content_type: ContentType::Text,
+        ttl: None,
+        conditions: Conditions::default(),
+    };
+    let at_once = || owner.write_at_once(&key, &append, id, &Authority::Owner);
+    let turn = owner.order.turn(&key).await;
+    assert_eq!(at_once(), None);
+    assert_eq!(owner.get(&key, &Conditions::default()), Ok(Outcome::Missing));
+    drop(turn);
+    for _ in 0..2 {
+        let done = at_once().unwrap().unwrap();
+        assert!(matches!(done, Outcome::Patched { object, .. } if object.value == "1"), "a repeat has run");
+    }
 }
 
 /// Members that all act as owners of what they are to keep.
@@ -121,7 +145,7 @@ async fn while_rings_change_nobody_keeps_what_the_other_owner_refuses() {
     let mut tried = 0;
     for number in 0..100 {
         let key = Key::new(format!("key-{number}")).unwrap();
-        let (digest, change) = (key.digest(), alone.owner().change(&key, &put, 3).unwrap());
+        let (digest, change) = (key.digest(), alone.owner().change(&key, &put, None, &view).unwrap());
         let receivers = Owner::receivers(&view, digest);
         let Some(next) = view.next(digest).filter(|next| receivers.len() > 1 && receivers.contains(next))
         else {

@@ -180,9 +180,9 @@ pub trait Network: Debug + Send + Sync + 'static {
 
 /// The answering side: what every other member reaches of this one.
 pub trait Handler: Send + Sync + 'static {
-    /// What an operation comes to if it is a read that can be answered at once and nothing is unusual about; all else is
-    /// for [`Handler::execute`].
-    fn read_at_once(
+    /// What an operation comes to, if nothing is unusual about it and nothing has to be waited for; all else is for
+    /// [`Handler::execute`].
+    fn execute_at_once(
         &self,
         _from: &MemberAddress,
         _key: &Key<'_>,

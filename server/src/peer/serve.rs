@@ -303,7 +303,9 @@ impl<H: Handler> Serving<H> {
         partial.check_is_new(id)?;
         let Answers { handler, remote, .. } = &*self.answers;
         // Neither a task nor a future.
-        if let Some(executed) = handler.read_at_once(&remote.member, &key, &operation, &passage) {
+        if matches!(body, Body::Here)
+            && let Some(executed) = handler.execute_at_once(&remote.member, &key, &operation, &passage)
+        {
             self.answers.send(id, executed.into());
             return Ok(());
         }

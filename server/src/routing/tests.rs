@@ -1,4 +1,4 @@
-//! Which reads of other members are answered at once.
+//! What other members ask for that is done at once.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use ringhold_ring::{Incarnation, Key, MemberAddress, RingId};
 use super::*;
 use crate::clock::Clock;
 use crate::core::{Core, Nobody};
-use crate::object::ContentType;
+use crate::object::{Conditions, ContentType};
 
 #[tokio::test]
-async fn a_read_is_answered_at_once_unless_anything_about_it_is_unusual() {
+async fn what_a_member_asks_for_is_done_at_once_unless_anything_about_it_is_unusual() {
     let me: MemberAddress = "10.0.0.1:1".parse().unwrap();
     let config = Config::alone("10.0.0.1:1".parse().unwrap());
     let core = Core::new(&config, Incarnation::new(1), Arc::new(Nobody), Clock::system(), 1).unwrap();
@@ -29,7 +29,6 @@ async fn a_read_is_answered_at_once_unless_anything_about_it_is_unusual() {
             conditions: Conditions::default(),
         },
     );
-    objects.execute(&key, put.clone(), Forwarding::Allowed).await.result.unwrap();
     let usual = Passage {
         hops: 1,
         to: Some(Incarnation::new(1)),
@@ -39,17 +38,22 @@ async fn a_read_is_answered_at_once_unless_anything_about_it_is_unusual() {
         any_copy: false,
         id: None,
     };
-    let found = objects.read_at_once(&me, &key, &get, &usual);
-    assert!(matches!(found, Some(Executed::Done(Ok(Outcome::Found(object)))) if object.value == "value"));
+    let at_once =
+        |from, operation, passage| Handler::execute_at_once(objects, from, &key, operation, &passage);
     let stranger = "10.0.0.9:1".parse().unwrap();
-    assert_eq!(objects.read_at_once(&stranger, &key, &get, &usual), None);
-    assert_eq!(objects.read_at_once(&me, &key, &put, &usual), None);
-    for unusual in [
-        Passage { to: Some(Incarnation::new(2)), ..usual },
-        Passage { ring: RingId::from_u64(7), ..usual },
-        Passage { instead_of: Some(core.membership().term()), ..usual },
-        Passage { after_failure: true, ..usual },
-    ] {
-        assert_eq!(objects.read_at_once(&me, &key, &get, &unusual), None, "{unusual:?}");
+    for operation in [&get, &put] {
+        assert_eq!(at_once(&stranger, operation, usual), None);
+        for unusual in [
+            Passage { to: Some(Incarnation::new(2)), ..usual },
+            Passage { ring: RingId::from_u64(7), ..usual },
+            Passage { instead_of: Some(core.membership().term()), ..usual },
+            Passage { after_failure: true, ..usual },
+        ] {
+            assert_eq!(at_once(&me, operation, unusual), None, "{unusual:?}");
+        }
     }
+    assert!(matches!(at_once(&me, &get, usual), Some(Executed::Done(Ok(Outcome::Missing)))));
+    assert!(matches!(at_once(&me, &put, usual), Some(Executed::Done(Ok(Outcome::Created(_))))));
+    let found = at_once(&me, &get, usual);
+    assert!(matches!(found, Some(Executed::Done(Ok(Outcome::Found(object)))) if object.value == "value"));
 }

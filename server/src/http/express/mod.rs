@@ -14,7 +14,7 @@ mod spare;
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
@@ -148,26 +148,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                 break Missing::Body { request_bytes };
             };
             let (app, asked) = (&*exchange.app, plain.asked());
-            let result = match objects::read_here(app, &asked) {
-                Ok(answer) => Ok(answer),
-                Err(key) => match objects::sound(&asked, key) {
-                    Err(problem) => Err(problem),
-                    Ok(sound) => {
-                        let body = Bytes::copy_from_slice(body);
-                        let mut operation = pin!(objects::carry_out_with(app, sound, body));
-                        Ok(match futures_util::poll!(operation.as_mut()) {
-                            Poll::Ready(answer) => answer,
-                            Poll::Pending => {
-                                let _in_service = exchange.activity.request_begins();
-                                let (answer, sent) = join(operation, send(stream, replies, &[])).await;
-                                sent?;
-                                // Time has passed.
-                                may_serve = exchange.serves_unseen();
-                                answer
-                            }
-                        })
-                    }
-                },
+            let result = match objects::sound(&asked) {
+                Err(problem) => Err(problem),
+                Ok(mut sound) => {
+                    sound.take_body(|| Bytes::copy_from_slice(body));
+                    Ok(match sound.carry_out_at_once(app) {
+                        Some(answer) => answer,
+                        None => {
+                            let _in_service = exchange.activity.request_begins();
+                            let operation = sound.carry_out_in_time(app);
+                            let (answer, sent) = join(operation, send(stream, replies, &[])).await;
+                            sent?;
+                            // Time has passed.
+                            may_serve = exchange.serves_unseen();
+                            answer
+                        }
+                    })
+                }
             };
             let value = replies.add(app, &asked, result)?;
             if value.len() >= DIRECT_BYTES {
@@ -218,8 +215,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         let head = self.received.get(..head_bytes).unwrap_or_default();
         let Recognised::Plain(plain) = recognise(head, self.limits) else { return Ok(Received::Nothing) };
         let (app, asked) = (&*exchange.app, plain.asked());
-        let result = match objects::sound(&asked, None) {
-            Ok(sound) => Ok(objects::carry_out_with(app, sound, body.into()).await),
+        let result = match objects::sound(&asked) {
+            Ok(mut sound) => {
+                sound.take_body(|| body.into());
+                Ok(match sound.carry_out_at_once(app) {
+                    Some(answer) => answer,
+                    None => sound.carry_out_in_time(app).await,
+                })
+            }
             Err(problem) => Err(problem),
         };
         drop(share);
