@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::output;
 use crate::node::Reload;
-use crate::{Node, telemetry};
+use crate::{Node, store, telemetry};
 
 /// Run one node.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), super::Failure> {
     let config = super::config::load(args.config.as_deref(), &args.set)?;
     telemetry::log_to_stderr(&config.log)?;
+    store::allocator::keep_freed();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;

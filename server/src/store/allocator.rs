@@ -1,6 +1,16 @@
-//! What the allocator holds free, given back to the system.
+//! What the allocator holds free: kept while values pass through, given back to the system when the store has shrunk.
 //!
-//! It says nothing about when: see [`Ledger::has_shrunk`](super::ledger::Ledger::has_shrunk).
+//! It says nothing about when that is: see [`Ledger::has_shrunk`](super::ledger::Ledger::has_shrunk).
+
+/// Values up to this size find the memory of those that have passed through before them.
+const LARGE_BYTES: usize = 4 << 20;
+
+/// Lets the process keep freed memory for the next values: twice [`LARGE_BYTES`] at the end of each of the allocator's
+/// heaps. At its start glibc keeps 128 KiB, and has the system take back and clear again the memory of each large value. It
+/// goes by the largest block so far that was mapped by itself and freed (mallopt(3), `M_MMAP_THRESHOLD`): it is shown one.
+pub(crate) fn keep_freed() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BYTES)));
+}
 
 /// Gives back whole pages of the system in which nothing is allocated. glibc does so by itself only at the end of its
 /// heap, where after some traffic there is always something. Others meanwhile wait for their allocations: half a

@@ -9,9 +9,9 @@
 //! - `cells`: where their bytes are, in pages of equal cells; `parts`: the bytes, and what they count for;
 //! - `wheel`: what expires when; `eviction`, `ghosts`: what goes when room is needed;
 //! - `ledger`: what all shards hold together, never more than `store.max_bytes`;
-//! - `allocator`: giving back to the system what many objects leave behind.
+//! - `allocator`: keeping freed memory for the next values, and giving back to the system what many objects leave behind.
 
-mod allocator;
+pub(crate) mod allocator;
 mod cells;
 mod entry;
 mod eviction;
