@@ -6,7 +6,7 @@ use super::{Findings, VALUE_BYTES, bulk, goal, once};
 use crate::error::Error;
 use crate::load::{Dialect, Missing, Operation, Outcome, Pace, Plan, Span};
 use crate::process::{BEHIND, GENERATOR, SERVERS_AHEAD, addresses};
-use crate::programs::{Lab, Node, Setup};
+use crate::programs::{Kind, Lab, Node, Setup};
 use crate::rounds::Effort;
 use crate::table::median;
 
@@ -25,14 +25,15 @@ pub fn run(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
     let hot: Vec<_> = (0..READ).map(|number| format!("hot-{number:012}")).collect();
     let span = Span::Timed { warm_up: effort.warm_up, measured: effort.measured };
     once(&setup, Operation::Put, &hot)?;
-    let read = |pace| Plan {
+    let floor = lab.start(Kind::Trivial, SERVERS_AHEAD)?;
+    let read = |from, pace| Plan {
         connections: 64,
         pace,
         span,
         missing: Missing::Counts,
-        ..bulk(&setup, Operation::Get, &hot)
+        ..bulk(from, Operation::Get, &hot)
     };
-    let most = read(Pace::Closed { depth: 1 }).run(GENERATOR)?.per_second;
+    let most = read(&setup, Pace::Closed { depth: 1 }).run(GENERATOR)?.per_second;
     let half = Pace::Open { per_second: (most / 2.0) as u32 };
     // Reads before and after, so that what is read is seen to be wanted while the store fills up.
     once(&setup, Operation::Put, &setup.keys(FILLING, VALUE_BYTES))?;
@@ -45,11 +46,12 @@ pub fn run(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
         ttl_seconds: Some(1),
         ..bulk(&setup, Operation::Put, &fresh)
     };
-    let (mut alone, mut beside) = (Vec::new(), Vec::new());
+    let (mut nothing, mut alone, mut beside) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
-        alone.push(read(half).run(GENERATOR)?);
+        nothing.push(read(&floor, half).run(GENERATOR)?);
+        alone.push(read(&setup, half).run(GENERATOR)?);
         let writing = writes.start(BEHIND)?;
-        beside.push(read(half).run(GENERATOR)?);
+        beside.push(read(&setup, half).run(GENERATOR)?);
         writing.wait::<Outcome>()?;
     }
     let middle = |of: fn(&Outcome) -> f64, outcomes: &[Outcome]| median(outcomes.iter().map(of).collect());
@@ -67,7 +69,7 @@ pub fn run(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
         note: format!(
             "The maximum, {most:.0} a second, is that of 64 connections in a closed loop. Reads are of {READ} objects in \
              a store of 64 MiB that is full; {WRITES} writes a second of new objects that live for one second make it \
-             evict and expire."
+             evict and expire. The first row is what this machine and the generator do by themselves at that rate."
         ),
         goals: vec![goal(
             "GET at half of the maximum rate",
@@ -78,7 +80,11 @@ pub fn run(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
         )],
         ..Findings::of(
             ["what", "requests/s", "p50 us", "p99 us", "p99.9 us", "misses"],
-            vec![row("reads alone", &alone), row("reads, and writes that evict and expire", &beside)],
+            vec![
+                row("no parsing: the generator's floor", &nothing),
+                row("reads alone", &alone),
+                row("reads, and writes that evict and expire", &beside),
+            ],
         )
     })
 }
