@@ -144,9 +144,8 @@ impl Objects {
         &self,
         key: &Key<'_>,
         operation: &Operation,
-        delivery: impl Into<Delivery>,
+        delivery: Delivery,
     ) -> Option<Answer> {
-        let delivery = delivery.into();
         let view = self.0.membership.view();
         if self.refuses(&view).is_some() {
             return None;
