@@ -5,8 +5,7 @@
 //! most [`MAX_HOPS`] times. No client waits longer than `cluster.peer_timeout` plus [`GRACE`] on other members.
 
 mod counts;
-#[cfg(test)]
-mod tests;
+mod handler;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,10 +18,9 @@ use tracing::debug;
 
 use crate::membership::Membership;
 use crate::object::{Answer, Delivery, Forwarding, Operation, OperationId, Outcome, Refusal, Route};
-use crate::owner::{Authority, Execution, Held, Owner};
+use crate::owner::{Authority, Execution, Owner};
 use crate::peer::PeerError;
-use crate::peer::network::{Ask, Executed, Handler, MAX_HOPS, Network, Passage, Told};
-use crate::sweep;
+use crate::peer::network::{Executed, MAX_HOPS, Network, Passage};
 pub use counts::Counts;
 use counts::Passed;
 
@@ -410,99 +408,6 @@ fn route_here(view: &View, key: &Key<'_>) -> Route {
     match view.is_alone() || view.is_home(key.digest(), view.me()) {
         true => Route::Local,
         false => Route::StandIn,
-    }
-}
-
-/// What comes in on a member's stream.
-impl Handler for Objects {
-    fn execute_at_once(
-        &self,
-        from: &MemberAddress,
-        key: &Key<'_>,
-        operation: &Operation,
-        passage: &Passage,
-    ) -> Option<Executed> {
-        let parts = &*self.0;
-        let view = parts.membership.view();
-        // Whoever finds anything unusual decides what it means.
-        let knows_sender = || view.ring().index_of(from).is_some_and(|from| view.is_addressable(from));
-        let is_usual = passage.ring == view.ring().id()
-            && passage.to.is_none_or(|to| view.incarnation(view.me()) == Some(to))
-            && passage.instead_of.is_none()
-            && !passage.after_failure
-            && knows_sender()
-            && self.refuses(&view).is_none();
-        if !is_usual {
-            return None;
-        }
-        let result = match operation {
-            Operation::Get { conditions } => {
-                self.acts_as_owner(&view, key.digest()).then(|| parts.owner.get(key, conditions))
-            }
-            _ => parts.owner.write_at_once(key, operation, passage.id, &Authority::Owner),
-        };
-        let result = result?;
-        parts.counts.for_member();
-        Some(Executed::Done(result))
-    }
-
-    async fn execute(
-        &self,
-        from: &MemberAddress,
-        key: Key<'static>,
-        operation: Operation,
-        passage: Passage,
-        time_left: Duration,
-    ) -> Executed {
-        let parts = &*self.0;
-        parts.counts.for_member();
-        parts.membership.saw_ring(from, passage.ring);
-        // It may have lain here while this node was stopped, and its sender gone elsewhere with it.
-        let deadline = Instant::now() + time_left;
-        let is_heard = parts.membership.hear_out(from).await;
-        let Ok(mandate) = tokio::time::timeout_at(deadline, parts.membership.resolved()).await else {
-            return Executed::NotOwner { may_have_run: false };
-        };
-        if !is_heard && mandate == Mandate::Passive {
-            // It takes itself for alone, and is not.
-            return Executed::NotOwner { may_have_run: false };
-        }
-        if passage.to.is_some_and(|to| to != parts.membership.incarnation()) {
-            return Executed::NotOwner { may_have_run: false };
-        }
-        if let Some(refusal) = self.refuses(&parts.membership.view()) {
-            return Executed::Done(Err(refusal));
-        }
-        let journey = Journey {
-            key: &key,
-            operation: &operation,
-            passage,
-            from: Some(from),
-            deadline,
-            may_have_run: false,
-        };
-        self.travel(journey).await.result
-    }
-
-    async fn answer(&self, from: &MemberAddress, ask: Ask) -> Told {
-        let Parts { owner, membership, .. } = &*self.0;
-        match ask {
-            Ask::Heartbeat(beat) => membership.answer(from, &beat).map_or(Told::Busy, Told::Heartbeat),
-            Ask::Copy(copy) => Told::Copied(owner.keep(from, copy).await),
-            Ask::Record(key) => match owner.held(&key) {
-                Some(Held { record, ids }) => Told::Record(Some(record), ids),
-                None => Told::Record(None, Vec::new()),
-            },
-            Ask::Offer(offers) => Told::Wanted(owner.wants(&offers)),
-            Ask::Sums { bits } => {
-                let view = Arc::clone(&membership.view());
-                match view.ring().index_of(from) {
-                    Some(from) => Told::Sums(sweep::sums(owner.store(), &view, from, bits).await),
-                    None => Told::Busy,
-                }
-            }
-            Ask::Ring(id) => membership.describe(id).map_or(Told::Busy, Told::Ring),
-        }
     }
 }
 

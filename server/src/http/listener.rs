@@ -21,6 +21,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::bell::Bell;
 use super::express::{Express, Onward};
 use super::gathered::Gathered;
 use super::origin::Origin;
@@ -351,12 +352,14 @@ async fn attend<T>(
     leaving: impl Future<Output = ()>,
 ) -> Ended<T> {
     let mut leaving = std::pin::pin!(leaving);
-    let mut is_stopping = false;
+    let (mut is_stopping, mut bell) = (false, Bell::default());
     std::future::poll_fn(|cx| {
         loop {
             if let Poll::Ready(done) = serve(cx, is_stopping) {
                 return Poll::Ready(Ended::Served(done));
             }
+            let Some(bell) = bell.answer(cx) else { return Poll::Pending };
+            let cx = &mut Context::from_waker(bell);
             while ticks.poll_tick(cx).is_ready() {
                 if let Some(stall) = watch.tick(&exchange.activity) {
                     return Poll::Ready(Ended::Stalled(stall));

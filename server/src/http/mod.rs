@@ -9,6 +9,7 @@
 //! Nothing here knows where an object lives or how it is kept: `routing` and everything behind it do.
 
 mod answer;
+mod bell;
 mod body;
 mod endpoints;
 mod express;

@@ -68,7 +68,7 @@ impl Owner {
                 Copied::Kept
             }
             Ok(Applied::Created | Applied::Replaced) => {
-                self.note_stray(&key);
+                self.note_stray(&key, &self.membership.view());
                 self.repeats.replace(digest, version, &ids, now);
                 Copied::Kept
             }

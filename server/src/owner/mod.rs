@@ -181,7 +181,7 @@ impl Owner {
         let _turn = self.order.try_turn(key)?;
         let has_run = self.has_run(key, id);
         match self.change(key, operation, has_run, &view) {
-            Ok(change) => self.settle(key, id, &change),
+            Ok(change) => self.settle(key, id, &change, &view),
             Err(refusal) => Some(Err(refusal.honest(has_run.is_some()))),
         }
     }
@@ -229,7 +229,7 @@ impl Owner {
                     return Execution::Done(Err(Refusal::TooFewCopies { held, wanted }));
                 }
                 Placed::Held(_) => {
-                    if let Some(done) = self.settle(key, id, &change) {
+                    if let Some(done) = self.settle(key, id, &change, &self.membership.view()) {
                         return Execution::Done(done);
                     }
                 }
@@ -295,10 +295,11 @@ impl Owner {
         key: &Key<'_>,
         id: Option<OperationId>,
         change: &Change,
+        view: &View,
     ) -> Option<Result<Outcome, Refusal>> {
         let applied = match &change.record {
             // Nobody can bring an older version back where nobody else is.
-            Record::Tombstone { .. } if self.membership.view().is_alone() => {
+            Record::Tombstone { .. } if view.is_alone() => {
                 let removed =
                     self.store.newest(key).is_some_and(|version| self.store.remove_if(key, version));
                 if removed { Applied::Replaced } else { Applied::Created }
@@ -313,7 +314,7 @@ impl Owner {
         {
             return None;
         }
-        self.note_stray(key);
+        self.note_stray(key, view);
         if let Some(id) = id {
             self.repeats.note(key.digest(), id, change.made, self.clock.now());
         }
@@ -321,8 +322,7 @@ impl Owner {
     }
 
     /// A record was stored here; perhaps it belongs elsewhere.
-    fn note_stray(&self, key: &Key<'_>) {
-        let view = self.membership.view();
+    fn note_stray(&self, key: &Key<'_>, view: &View) {
         if !view.is_alone() && !view.is_home(key.digest(), view.me()) {
             self.membership.note_stray();
         }
@@ -335,7 +335,7 @@ impl Owner {
         let _ = self.versions.observe(version, now);
         if let Ok(Applied::Created | Applied::Replaced) = self.store.apply(key, record, Room::Evict) {
             self.repeats.replace(key.digest(), version, &ids, now);
-            self.note_stray(key);
+            self.note_stray(key, &self.membership.view());
         }
     }
 

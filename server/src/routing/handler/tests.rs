@@ -1,14 +1,12 @@
 //! What other members ask for that is done at once.
 
-use std::sync::Arc;
-
 use ringhold_config::Config;
-use ringhold_ring::{Incarnation, Key, MemberAddress, RingId};
+use ringhold_ring::{Incarnation, RingId};
 
 use super::*;
 use crate::clock::Clock;
 use crate::core::{Core, Nobody};
-use crate::object::{Conditions, ContentType};
+use crate::object::{Conditions, ContentType, Outcome};
 
 #[tokio::test]
 async fn what_a_member_asks_for_is_done_at_once_unless_anything_about_it_is_unusual() {
