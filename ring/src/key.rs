@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
-use std::sync::OnceLock;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
@@ -29,11 +30,28 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// The name of an object, validated. Borrows its text where it can, and takes its digest once.
+/// The name of an object, validated. Borrows its text where it can, and takes its digest once. Copies are cheap.
 #[derive(Clone)]
 pub struct Key<'a> {
-    text: Cow<'a, str>,
+    text: Text<'a>,
     digest: OnceLock<Digest>,
+}
+
+#[derive(Clone)]
+enum Text<'a> {
+    Borrowed(&'a str),
+    Shared(Arc<str>),
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Borrowed(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
 }
 
 /// Why a text is not a key.
@@ -89,7 +107,13 @@ impl<'a> Key<'a> {
         match text.len() {
             0 => Err(KeyError::Empty),
             bytes if !Self::is_length(bytes) => Err(KeyError::TooLong { bytes }),
-            _ => Ok(Self { text, digest: OnceLock::new() }),
+            _ => {
+                let text = match text {
+                    Cow::Borrowed(text) => Text::Borrowed(text),
+                    Cow::Owned(text) => Text::Shared(text.into()),
+                };
+                Ok(Self { text, digest: OnceLock::new() })
+            }
         }
     }
 
@@ -156,7 +180,11 @@ impl<'a> Key<'a> {
     /// The same key, owning its text.
     #[must_use]
     pub fn into_owned(self) -> Key<'static> {
-        Key { text: Cow::Owned(self.text.into_owned()), digest: self.digest }
+        let text = match self.text {
+            Text::Borrowed(text) => text.into(),
+            Text::Shared(text) => text,
+        };
+        Key { text: Text::Shared(text), digest: self.digest }
     }
 }
 
@@ -186,14 +214,14 @@ impl std::fmt::Display for Key<'_> {
 
 impl std::fmt::Debug for Key<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Key").field(&self.text).finish()
+        f.debug_tuple("Key").field(&self.as_str()).finish()
     }
 }
 
 /// Keys are their texts, whether their digests have been taken or not.
 impl PartialEq for Key<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        *self.text == *other.text
     }
 }
 
@@ -207,13 +235,13 @@ impl PartialOrd for Key<'_> {
 
 impl Ord for Key<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.text.cmp(&other.text)
+        self.as_str().cmp(other.as_str())
     }
 }
 
 impl Hash for Key<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        self.as_str().hash(state);
     }
 }
 

@@ -59,4 +59,4 @@ pub use ring::{MAX_MEMBERS, MemberIndex, Ring, RingError, RingId};
 pub use tenure::{Mandate, Tenure};
 pub use time::{Timestamp, Ttl, TtlError};
 pub use version::{ClockSkew, EntityTagError, Version, VersionClock, WriterId};
-pub use view::{Lookup, Role, View};
+pub use view::{FewMembers, Lookup, Role, View};

@@ -89,7 +89,9 @@ impl Iterator for PreferenceList<'_> {
         }
         let member = match &mut self.rule {
             Rule::Modulo { value, taken } => {
-                let place = taken.nth_absent(remainder(*value, self.left));
+                let nth = remainder(*value, self.left);
+                // Of all, it is that one itself.
+                let place = if self.left == self.ring.len() { nth } else { taken.nth_absent(nth) };
                 taken.insert(MemberIndex::new(place));
                 self.ring.at(place)
             }

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::placement::first_among;
 use crate::set::MemberSet;
-use crate::{Digest, Health, Incarnation, MemberIndex, Ring};
+use crate::{Digest, Health, Incarnation, MemberAddress, MemberIndex, Ring};
 
 /// A snapshot. A change of health makes a new one; no lookup allocates (`tests/allocations.rs` shows it).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,9 @@ pub struct View {
     incarnations: Vec<Option<Incarnation>>,
     leaving: bool,
 }
+
+/// Members to whom something is sent: nearly always few.
+pub type FewMembers = SmallVec<[MemberIndex; 4]>;
 
 /// In what capacity a member executes a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +174,12 @@ impl View {
         self.addressable.contains(member)
     }
 
+    /// Whether requests are sent to the member with this address.
+    #[must_use]
+    pub fn is_addressable_at(&self, address: &MemberAddress) -> bool {
+        self.ring.index_of(address).is_some_and(|member| self.is_addressable(member))
+    }
+
     /// Whether new writes are copied to `member` where it is a home member.
     #[must_use]
     pub const fn is_receiving(&self, member: MemberIndex) -> bool {
@@ -293,8 +304,8 @@ impl View {
     /// Who else is to keep what is stored under `digest`, whatever their health: the home members in both rings, and
     /// when self leaves, who is a home member without it.
     #[must_use]
-    pub fn keepers(&self, digest: Digest) -> Vec<MemberIndex> {
-        let mut keepers = Vec::new();
+    pub fn keepers(&self, digest: Digest) -> FewMembers {
+        let mut keepers = FewMembers::new();
         for ring in self.rings() {
             let stays = |member: &MemberIndex| *member != self.me && self.is_addressable(*member);
             let homes = ring.preference_list(digest).take(ring.replicas());
@@ -309,27 +320,28 @@ impl View {
     /// To whom self copies a new write: the other keepers that take copies, and in place of those that do not, the
     /// next in the preference list, so that as many members hold it as there are home members.
     #[must_use]
-    pub fn receivers(&self, digest: Digest) -> Vec<MemberIndex> {
-        let mut receivers = Vec::new();
+    pub fn receivers(&self, digest: Digest) -> FewMembers {
+        let mut receivers = FewMembers::new();
+        let takes = |member: &MemberIndex| *member != self.me && self.is_receiving(*member);
         for ring in self.rings() {
-            let list = || ring.preference_list(digest);
-            let takes = |member: &MemberIndex| *member != self.me && self.is_receiving(*member);
-            let homes: Vec<_> = list().take(ring.replicas()).filter(takes).collect();
-            let held = homes.len() + usize::from(!self.leaving);
-            let missing = ring.replicas().saturating_sub(held);
-            let stands_in = |member: &MemberIndex| {
-                *member != self.me && self.is_addressable(*member) && !homes.contains(member)
-            };
-            // Who is being handed what it will stand in for, before self does again.
-            let comes_back = |member: &MemberIndex| {
-                takes(member) && !self.is_addressable(*member) && self.would_stand_in(digest, *member)
-            };
-            let returning: Vec<_> = list().skip(ring.replicas()).filter(comes_back).take(1).collect();
-            let stand_ins: Vec<_> = match missing {
-                0 => Vec::new(),
-                _ => list().skip(ring.replicas()).filter(stands_in).take(missing).collect(),
-            };
-            add(&mut receivers, homes.into_iter().chain(stand_ins).chain(returning));
+            let mut list = ring.preference_list(digest);
+            let mut missing = ring.replicas() - usize::from(!self.leaving);
+            for home in list.by_ref().take(ring.replicas()).filter(takes) {
+                missing = missing.saturating_sub(1);
+                add(&mut receivers, [home]);
+            }
+            // Nearly always nobody else does: then the rest of the list, as long as the ring, is left alone.
+            if missing > 0 {
+                let stands_in = |member: &MemberIndex| *member != self.me && self.is_addressable(*member);
+                add(&mut receivers, list.clone().filter(stands_in).take(missing));
+            }
+            if self.receiving != self.addressable {
+                // Who is being handed what it will stand in for, before self does again.
+                let comes_back = |member: &MemberIndex| {
+                    takes(member) && !self.is_addressable(*member) && self.would_stand_in(digest, *member)
+                };
+                add(&mut receivers, list.filter(comes_back).take(1));
+            }
         }
         add(&mut receivers, self.next(digest).filter(|next| *next != self.me));
         receivers
@@ -341,7 +353,7 @@ impl View {
 }
 
 /// Appends what is not there yet.
-fn add(to: &mut Vec<MemberIndex>, members: impl IntoIterator<Item = MemberIndex>) {
+fn add(to: &mut FewMembers, members: impl IntoIterator<Item = MemberIndex>) {
     for member in members {
         if !to.contains(&member) {
             to.push(member);

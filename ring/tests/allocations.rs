@@ -68,6 +68,7 @@ fn from_a_path_to_the_members_of_its_key_nothing_is_allocated() {
                     black_box(view.homes(digest).count());
                     black_box(view.substitute(digest, None));
                     black_box(view.is_home(digest, indexes[0]));
+                    black_box(view.receivers(digest));
                     black_box(view.ring().preference_list(digest).last());
                 }
             });

@@ -46,15 +46,7 @@ fn get() -> Operation {
     Operation::Get { conditions: Conditions::default() }
 }
 
-const FORWARDED: Passage = Passage {
-    to: None,
-    hops: 1,
-    ring: RingId::from_u64(7),
-    instead_of: None,
-    after_failure: false,
-    any_copy: false,
-    id: None,
-};
+const FORWARDED: Passage = Passage::through(1, RingId::from_u64(7));
 
 #[divan::bench]
 fn code_a_get(bencher: Bencher<'_, '_>) {
@@ -110,7 +102,7 @@ fn round_trips(bencher: Bencher<'_, '_>, bytes: usize, secrets: Option<&SharedSe
                         let key = Key::new("a key of 16 byte").unwrap();
                         for _ in 0..count / 64 {
                             let (get, wait) = (get(), Duration::from_secs(5));
-                            let answer = peers.execute(&member, &key, &get, FORWARDED, wait).await;
+                            let answer = peers.execute(&member, &key, &get, &FORWARDED, wait).await;
                             assert!(matches!(answer, Ok(Executed::Done(Ok(Outcome::Found(_))))));
                         }
                     })

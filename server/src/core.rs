@@ -146,7 +146,7 @@ impl Network for Nobody {
         to: &'a MemberAddress,
         _: &'a ringhold_ring::Key<'_>,
         _: &'a crate::object::Operation,
-        _: crate::peer::network::Passage,
+        _: &'a crate::peer::network::Passage,
         _: Duration,
     ) -> futures_util::future::BoxFuture<'a, Result<crate::peer::network::Executed, crate::peer::PeerError>>
     {
@@ -156,7 +156,7 @@ impl Network for Nobody {
     fn ask<'a>(
         &'a self,
         to: &'a MemberAddress,
-        _: crate::peer::network::Ask,
+        _: &'a crate::peer::network::Ask,
         _: Duration,
     ) -> futures_util::future::BoxFuture<'a, Result<crate::peer::network::Told, crate::peer::PeerError>> {
         Box::pin(async move { Err(crate::peer::PeerError::NotSent(format!("there is no {to}"))) })

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ringhold_ring::{Key, KeyError, Ttl, Version};
 
 use crate::object::{
-    Answer, Conditions, ContentType, Delivery, Object, Operation, OperationId, Outcome, Refusal, Tags,
+    Conditions, ContentType, Delivery, Object, Operation, OperationId, Outcome, Refusal, Tags,
 };
 use crate::patch::PatchKind;
 use crate::routing::Objects;
@@ -171,8 +171,20 @@ impl Objects {
     }
 
     async fn run(&self, key: &str, operation: Operation, delivery: Delivery) -> Result<Outcome, ObjectError> {
-        let Answer { result, .. } = self.execute(&Key::new(key)?, operation, delivery).await;
-        Ok(result?)
+        let key = Key::new(key)?;
+        let answer = match self.execute_at_once(&key, &operation, delivery) {
+            Some(answer) => answer,
+            None if operation.is_read() => self.execute_in_time(&key, operation, delivery).await,
+            None => {
+                // As a task: a program that neither polls nor drops it must not hold up who else writes to the key.
+                let (this, key) = (self.clone(), key.into_owned());
+                let writing =
+                    tokio::spawn(async move { this.execute_in_time(&key, operation, delivery).await });
+                let failed = |error| Refusal::OutcomeUnknown(format!("executing it failed: {error}"));
+                writing.await.map_err(failed)?
+            }
+        };
+        Ok(answer.result?)
     }
 }
 

@@ -4,6 +4,7 @@
 //! members disagree about who is there, it goes on up the preference list, or down past an owner that must not act, at
 //! most [`MAX_HOPS`] times. No client waits longer than `cluster.peer_timeout` plus [`GRACE`] on other members.
 
+mod begun;
 mod counts;
 mod handler;
 
@@ -21,6 +22,7 @@ use crate::object::{Answer, Delivery, Forwarding, Operation, OperationId, Outcom
 use crate::owner::{Authority, Execution, Owner};
 use crate::peer::PeerError;
 use crate::peer::network::{Executed, MAX_HOPS, Network, Passage};
+use begun::Begun;
 pub use counts::Counts;
 use counts::Passed;
 
@@ -79,6 +81,8 @@ struct Journey<'a> {
     from: Option<&'a MemberAddress>,
     /// Until when an answer is worth anything.
     deadline: Instant,
+    /// Where it goes next, if whoever had it last knew.
+    next: Option<MemberAddress>,
     /// Whether some member may have executed it, or keep what came of it.
     may_have_run: bool,
 }
@@ -172,13 +176,28 @@ impl Objects {
         if view.is_alone() || delivery.forwarding == Forwarding::Disallowed {
             let authority = if view.is_alone() { Authority::Owner } else { Authority::Local };
             let route = route_here(&view, key);
-            return match self.0.owner.execute(key, operation, delivery.id, &authority).await {
+            return match Box::pin(self.0.owner.execute(key, &operation, delivery.id, &authority)).await {
                 Execution::Done(result) => self.here(result, route),
                 Execution::Elsewhere { .. } => self.here(Err(nobody()), route),
             };
         }
-        // Boxed, so that the future of a request to a node that is alone stays small.
-        Box::pin(self.send(key, &operation, delivery, &view)).await
+        let repeats_harm = !operation.is_repeatable();
+        let id = delivery.id.or_else(|| repeats_harm.then(|| self.0.ids.next()));
+        let deadline = Instant::now() + self.0.settings.peer_timeout + GRACE;
+        let (mut operation, mut next, mut may_have_run) = (operation, None, false);
+        if !operation.is_read() && self.acts_as_owner(&view, key.digest()) {
+            let (execution, back) = self.begin_write(key, operation, id, Authority::Owner).await;
+            match execution {
+                Execution::Done(result) => return self.here(result, route_here(&view, key)),
+                Execution::Elsewhere { to, may_have_run: may } => (next, may_have_run) = (to, may),
+            }
+            operation = back;
+        }
+        let passage = Passage { any_copy: delivery.any_copy, id, ..Passage::through(0, view.ring().id()) };
+        let operation = &operation;
+        let journey = Journey { key, operation, passage, from: None, deadline, next, may_have_run };
+        // Boxed, as all else that takes long: a connection that waits for its next request stays small.
+        Box::pin(self.send(journey)).await
     }
 
     /// Whether a request under `digest` is for this node to execute, with nobody else to be asked.
@@ -187,20 +206,8 @@ impl Objects {
     }
 
     /// A client's request, in a ring of several.
-    async fn send(&self, key: &Key<'_>, operation: &Operation, delivery: Delivery, view: &View) -> Answer {
-        let repeats_harm = !operation.is_repeatable();
-        let passage = Passage {
-            hops: 0,
-            to: None,
-            ring: view.ring().id(),
-            instead_of: None,
-            after_failure: false,
-            any_copy: delivery.any_copy,
-            id: delivery.id.or_else(|| repeats_harm.then(|| self.0.ids.next())),
-        };
-        let deadline = Instant::now() + self.0.settings.peer_timeout + GRACE;
-        let arrival =
-            self.travel(Journey { key, operation, passage, from: None, deadline, may_have_run: false }).await;
+    async fn send(&self, mut journey: Journey<'_>) -> Answer {
+        let arrival = self.travel(&mut journey).await;
         let result = match arrival.result {
             Executed::Done(result) => result,
             Executed::NotOwner { .. } => Err(nobody()),
@@ -210,9 +217,8 @@ impl Objects {
     }
 
     /// Takes a request to who executes it.
-    async fn travel(&self, mut journey: Journey<'_>) -> Arrival {
+    async fn travel(&self, journey: &mut Journey<'_>) -> Arrival {
         let parts = &*self.0;
-        let mut elsewhere: Option<MemberAddress> = None;
         let attempts = if journey.from.is_some() { ATTEMPTS_FOR_OTHERS } else { ATTEMPTS };
         let mut refused = 0;
         for _ in 0..attempts {
@@ -222,15 +228,15 @@ impl Objects {
             }
             let view = Arc::clone(&parts.membership.view());
             journey.passage.ring = view.ring().id();
-            let plan = match elsewhere.take() {
+            let plan = match journey.next.take() {
                 Some(to) => Plan::Pass { to, role: Role::Owner, is_down: false },
-                None => self.plan(&view, &journey),
+                None => self.plan(&view, journey),
             };
             match plan {
                 Plan::Wait => {
                     let _ = tokio::time::timeout_at(journey.deadline, parts.membership.resolved()).await;
                 }
-                Plan::Here(authority) => match self.carry_out(&journey, authority).await {
+                Plan::Here(authority) => match self.carry_out(journey, authority).await {
                     Execution::Done(result) => {
                         let result = Executed::Done(journey.honest(result));
                         let (member, route) = (self.member().clone(), route_here(&view, journey.key));
@@ -238,7 +244,7 @@ impl Objects {
                     }
                     Execution::Elsewhere { to, may_have_run } => {
                         journey.may_have_run |= may_have_run;
-                        elsewhere = to;
+                        journey.next = to;
                     }
                 },
                 Plan::Pass { to, role, is_down } => {
@@ -252,7 +258,7 @@ impl Objects {
                             continue;
                         }
                     }
-                    match self.pass(&mut journey, &to, is_down).await {
+                    match self.pass(journey, &to, is_down).await {
                         Some(Executed::NotOwner { may_have_run }) => {
                             journey.may_have_run |= may_have_run;
                             refused += 1;
@@ -309,13 +315,23 @@ impl Objects {
         let Journey { key, operation, passage, .. } = journey;
         if operation.is_read() || journey.from.is_some() {
             // Boxed: a request that is passed on, as most are that come here, stays small.
-            return Box::pin(self.0.owner.execute(key, (*operation).clone(), passage.id, &authority)).await;
+            return Box::pin(self.0.owner.execute(key, operation, passage.id, &authority)).await;
         }
-        let (this, key, operation, id) =
-            (self.clone(), Key::clone(key).into_owned(), (*operation).clone(), passage.id);
-        let run = async move { this.0.owner.execute(&key, operation, id, &authority).await };
-        tokio::spawn(run).await.unwrap_or_else(|error| {
-            Execution::Done(Err(Refusal::OutcomeUnknown(format!("executing it failed: {error}"))))
+        self.begin_write(key, (*operation).clone(), passage.id, authority).await.0
+    }
+
+    /// Executes a write of a client here, which gets it back.
+    fn begin_write(
+        &self,
+        key: &Key<'_>,
+        operation: Operation,
+        id: Option<OperationId>,
+        authority: Authority,
+    ) -> Begun<(Execution, Operation)> {
+        let (this, key) = (self.clone(), key.clone().into_owned());
+        Begun::new(async move {
+            let execution = this.0.owner.execute(&key, &operation, id, &authority).await;
+            (execution, operation)
         })
     }
 
@@ -339,7 +355,7 @@ impl Objects {
             (false, None) => Passed::Forward,
         });
         let stops = parts.membership.stops();
-        let sending = parts.network.execute(to, journey.key, journey.operation, passage, timeout);
+        let sending = parts.network.execute(to, journey.key, journey.operation, &passage, timeout);
         let sent = match timeout < peer_timeout {
             true => sending.await,
             false => parts.membership.watch(to, began, sending).await,

@@ -10,117 +10,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use ringhold_ring::{Heartbeat, Key, MemberAddress, MemberState, Standing};
-use ringhold_server::object::{Answer, Delivery, Operation};
-use ringhold_server::peer::network::{Ask, CopyOf, Copying, Executed, Passage, Told};
+use ringhold_ring::{Heartbeat, MemberAddress, MemberState, Standing};
+use ringhold_server::peer::network::{Ask, CopyOf, Copying};
 use tokio::sync::oneshot;
 
 use crate::log::{Event, Log};
-use crate::node::Setup;
+use crate::message::{Arrival, Fate, Notice, Payload, Reply};
 use crate::random::Random;
-
-/// What one member sends another.
-#[derive(Clone, Debug)]
-pub enum Payload {
-    /// An operation to execute.
-    Execute {
-        /// Of which key.
-        key: Key<'static>,
-        /// What to do.
-        operation: Operation,
-        /// How it came there.
-        passage: Passage,
-        /// How long its sender waits.
-        time_left_ms: u64,
-    },
-    /// Anything else.
-    Ask(Ask),
-}
-
-/// What comes back.
-#[derive(Clone, Debug)]
-pub enum Reply {
-    /// To [`Payload::Execute`].
-    Executed(Executed),
-    /// To [`Payload::Ask`].
-    Told(Told),
-}
-
-impl Reply {
-    /// What the sender of a repeat may make of it: that this sending did nothing says nothing of the other.
-    fn of_one_sending(self) -> Self {
-        match self {
-            Self::Executed(Executed::Done(Err(refusal))) => {
-                Self::Executed(Executed::Done(Err(refusal.honest(true))))
-            }
-            Self::Executed(Executed::NotOwner { .. }) => {
-                Self::Executed(Executed::NotOwner { may_have_run: true })
-            }
-            Self::Executed(Executed::Done(Ok(_))) | Self::Told(_) => self,
-        }
-    }
-}
-
-/// Why nothing comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It was certainly not delivered.
-    NotSent,
-    /// It may have been.
-    Lost,
-}
-
-/// Something that happens at a member.
-#[derive(Debug)]
-pub enum Arrival {
-    /// Another member's message.
-    Message {
-        /// Who sent it.
-        from: usize,
-        /// What its answer is known by.
-        call: u64,
-        /// What it is.
-        payload: Payload,
-    },
-    /// The end of a call of this member's.
-    Reply {
-        /// Which call.
-        call: u64,
-        /// How it ended.
-        result: Result<Reply, Fate>,
-    },
-    /// A client's request.
-    Request {
-        /// What its answer is known by.
-        attempt: u64,
-        /// Of which key.
-        key: Key<'static>,
-        /// What to do.
-        operation: Operation,
-        /// How.
-        delivery: Delivery,
-    },
-    /// A request to leave the ring.
-    Leave,
-    /// A new configuration.
-    Reload(Box<Setup>),
-}
-
-/// What a member has to say to the world outside the ring.
-#[derive(Debug)]
-pub enum Notice {
-    /// A client's request is answered.
-    Answered {
-        /// Which.
-        attempt: u64,
-        /// How.
-        answer: Box<Answer>,
-    },
-    /// The member has left, and its process may end.
-    Left,
-    /// The member does not take its new configuration.
-    Refused(String),
-}
 
 /// How one member reaches another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -361,8 +257,8 @@ impl Fabric {
         inner.log.add(now_ms, || Event::Sent {
             from,
             to,
-            what: describe(&payload),
-            key: key_of(&payload).cloned(),
+            what: payload.describe(),
+            key: payload.key().cloned(),
         });
         if reaches {
             inner.connected[from][to] = inner.lives[to].is_some();
@@ -478,7 +374,7 @@ impl Inner {
         if self.random.chance(link.loss_permille) {
             return;
         }
-        if may_come_twice(&payload) && self.random.chance(link.duplicates_permille) {
+        if payload.may_come_twice() && self.random.chance(link.duplicates_permille) {
             let again_ms = arrives_ms + self.delay(from, to);
             self.calls.entry(call).and_modify(|call| call.comes_twice = true);
             self.put(to, again_ms, Arrival::Message { from, call, payload: payload.clone() });
@@ -491,47 +387,5 @@ impl Inner {
             self.connected[member][other] = false;
             self.connected[other][member] = false;
         }
-    }
-}
-
-/// No stream delivers twice, but members repeat what must not be lost; what carries no mark to know a repeat by is
-/// not repeated.
-const fn may_come_twice(payload: &Payload) -> bool {
-    match payload {
-        Payload::Execute { passage, .. } => passage.id.is_some(),
-        Payload::Ask(_) => true,
-    }
-}
-
-const fn key_of(payload: &Payload) -> Option<&Key<'static>> {
-    match payload {
-        Payload::Execute { key, .. } | Payload::Ask(Ask::Copy(CopyOf { key, .. }) | Ask::Record(key)) => {
-            Some(key)
-        }
-        Payload::Ask(_) => None,
-    }
-}
-
-fn describe(payload: &Payload) -> String {
-    match payload {
-        Payload::Execute { operation, passage, .. } => {
-            let name = match operation {
-                Operation::Get { .. } => "get",
-                Operation::Put { .. } => "put",
-                Operation::Delete { .. } => "delete",
-                Operation::Patch { .. } => "patch",
-            };
-            let instead = if passage.instead_of.is_some() { " in its place" } else { "" };
-            let failure = if passage.after_failure { " after a failure" } else { "" };
-            format!("{name}, hop {}{instead}{failure}", passage.hops)
-        }
-        Payload::Ask(Ask::Copy(copy)) => format!("copy {:?} of {}", copy.copying, copy.record.version()),
-        Payload::Ask(Ask::Heartbeat(beat)) => {
-            format!("heartbeat: {}, sees {:?}, handed {}", beat.state.name(), beat.sees, beat.handed)
-        }
-        Payload::Ask(Ask::Offer(keys)) => format!("offer of {}", keys.len()),
-        Payload::Ask(Ask::Sums { bits }) => format!("sums of {bits} bits"),
-        Payload::Ask(Ask::Ring(ring)) => format!("which ring is {ring}"),
-        Payload::Ask(Ask::Record(_)) => "which record".to_owned(),
     }
 }

@@ -16,8 +16,9 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use tracing::Dispatch;
 
-use crate::fabric::{Arrival, Fabric, Notice, Payload, Reply};
+use crate::fabric::Fabric;
 use crate::lifetime::Carrier;
+use crate::message::{Arrival, Notice, Payload, Reply};
 use crate::node::{Node, Setup};
 use crate::voices;
 use crate::wire::{Pace, Wire};

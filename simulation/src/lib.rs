@@ -3,7 +3,8 @@
 //!
 //! - [`scenario`]: what a seed stands for. [`faults`]: what goes wrong next. [`clients`]: what is asked.
 //! - [`host`]: a machine, whose process has a runtime of its own and can be paused and dropped.
-//! - [`fabric`], [`wire`]: the network between machines. [`lifetime`]: what a clock's time becomes on its way.
+//! - [`fabric`], [`wire`]: the network between machines; [`message`]: what goes through it. [`lifetime`]: what a clock's time
+//!   becomes on its way.
 //! - [`world`]: a run, from its first second to its last. [`checks`]: what must hold of it.
 //! - [`seeds`]: many runs, and what is said of them. [`panics`]: those of nodes, which count as violations.
 //! - [`real`]: the node that all this is for. [`toy`]: one with bugs to plant, which shows that the checks find them.
@@ -19,6 +20,7 @@ pub mod history;
 pub mod host;
 pub mod lifetime;
 pub mod log;
+pub mod message;
 pub mod node;
 pub mod panics;
 pub mod random;

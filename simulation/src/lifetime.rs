@@ -7,7 +7,7 @@ use ringhold_ring::Timestamp;
 use ringhold_server::object::{Outcome, Record};
 use ringhold_server::peer::network::{Ask, Executed, Told};
 
-use crate::fabric::{Payload, Reply};
+use crate::message::{Payload, Reply};
 
 /// What may carry an object or a tombstone.
 pub trait Carrier: Sized {

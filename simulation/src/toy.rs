@@ -177,7 +177,7 @@ impl<const BUG: u8> Inner<BUG> {
     async fn send(&self, member: &MemberAddress, key: &Key<'static>, record: Record) -> Option<Copied> {
         let ring = self.ring.id();
         let copy = CopyOf { key: key.clone(), record, copying: Copying::Handoff, ring, ids: Vec::new() };
-        match self.network.ask(member, Ask::Copy(copy), TIMEOUT).await {
+        match self.network.ask(member, &Ask::Copy(copy), TIMEOUT).await {
             Ok(Told::Copied(copied)) => Some(copied),
             _ => None,
         }
@@ -217,16 +217,8 @@ impl<const BUG: u8> Node for Toy<BUG> {
         let (result, route) = if owner == inner.me {
             (inner.execute_here(key, &operation, delivery.id), Route::Local)
         } else {
-            let passage = Passage {
-                to: None,
-                hops: 1,
-                ring: inner.ring.id(),
-                instead_of: None,
-                after_failure: false,
-                any_copy: false,
-                id: delivery.id,
-            };
-            let result = match inner.network.execute(&owner, key, &operation, passage, TIMEOUT).await {
+            let passage = Passage { id: delivery.id, ..Passage::through(1, inner.ring.id()) };
+            let result = match inner.network.execute(&owner, key, &operation, &passage, TIMEOUT).await {
                 Ok(Executed::Done(result)) => result,
                 Ok(Executed::NotOwner { .. }) => Err(Refusal::Unavailable("the owner disagrees".into())),
                 Err(PeerError::NotSent(why)) => Err(Refusal::Unavailable(why)),

@@ -11,8 +11,9 @@ use ringhold_server::peer::PeerError;
 use ringhold_server::peer::network::{Ask, Executed, Network, Passage, Told};
 use tokio::time::Instant;
 
-use crate::fabric::{Fabric, Fate, Payload, Reply};
+use crate::fabric::Fabric;
 use crate::lifetime::Carrier;
+use crate::message::{Fate, Payload, Reply};
 
 /// How a process's own time and the world's go together.
 #[derive(Clone, Copy, Debug)]
@@ -115,12 +116,12 @@ impl Network for Wire {
         to: &'a MemberAddress,
         key: &'a Key<'_>,
         operation: &'a Operation,
-        passage: Passage,
+        passage: &'a Passage,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Executed, PeerError>> {
         let time_left_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let key = key.clone().into_owned();
-        let payload = Payload::Execute { key, operation: operation.clone(), passage, time_left_ms };
+        let payload = Payload::Execute { key, operation: operation.clone(), passage: *passage, time_left_ms };
         async move {
             match self.call(to, payload, timeout).await? {
                 Reply::Executed(executed) => Ok(executed),
@@ -133,11 +134,11 @@ impl Network for Wire {
     fn ask<'a>(
         &'a self,
         to: &'a MemberAddress,
-        ask: Ask,
+        ask: &'a Ask,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Told, PeerError>> {
         async move {
-            match self.call(to, Payload::Ask(ask), timeout).await? {
+            match self.call(to, Payload::Ask(ask.clone()), timeout).await? {
                 Reply::Told(told) => Ok(told),
                 Reply::Executed(executed) => {
                     Err(PeerError::Lost(format!("a question was answered by {executed:?}")))

@@ -14,11 +14,12 @@ use ringhold_ring::MemberAddress;
 
 use crate::checks::{Agreement, Holding, Seen, Violation};
 use crate::clients::{Clients, Next, Request, TIMEOUT};
-use crate::fabric::{Arrival, Fabric, Link, Notice, Sent};
+use crate::fabric::{Fabric, Link, Sent};
 use crate::faults::Faults;
 use crate::history::History;
 use crate::host::Host;
 use crate::log::{Event, Log};
+use crate::message::{Arrival, Notice};
 use crate::node::Node;
 use crate::random::Random;
 use crate::scenario::{Scenario, Weather};

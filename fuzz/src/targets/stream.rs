@@ -213,15 +213,7 @@ fn requests() -> Vec<Vec<u8>> {
             conditions,
         },
     ];
-    let direct = Passage {
-        to: None,
-        hops: 1,
-        ring: RING,
-        instead_of: None,
-        after_failure: false,
-        any_copy: false,
-        id: None,
-    };
+    let direct = Passage::through(1, RING);
     let id = Some(OperationId::from_u128(9));
     let passed = Passage {
         to: Some(Incarnation::new(42)),

@@ -102,8 +102,8 @@ fn a_path_has_no_dot_segments_to_remove() {
 #[test]
 fn a_key_borrows_its_text_until_it_must_own_it() {
     let text = String::from("sessions/7");
-    assert!(matches!(Key::from_path(&text).unwrap().text, Cow::Borrowed(_)));
-    assert!(matches!(Key::from_bytes(text.as_bytes()).unwrap().text, Cow::Borrowed(_)));
+    assert!(matches!(Key::from_path(&text).unwrap().text, Text::Borrowed(_)));
+    assert!(matches!(Key::from_bytes(text.as_bytes()).unwrap().text, Text::Borrowed(_)));
     let owned: Key<'static> = Key::new(&*text).unwrap().into_owned();
     assert_eq!(owned, Key::new(text).unwrap());
 }

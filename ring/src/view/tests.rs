@@ -220,6 +220,40 @@ proptest! {
     }
 
     #[test]
+    fn a_write_is_copied_to_all_homes_that_take_it_and_to_as_many_stand_ins_as_homes_are_missing(
+        bytes: [u8; 16],
+        members in 1..=20_usize,
+        replicas in 1..=20_usize,
+        me in 0..20_usize,
+        damaged in prop::collection::vec(0..20_usize, 0..20),
+        returning in prop::collection::vec(0..20_usize, 0..5),
+        leaving: bool,
+    ) {
+        let (me, replicas) = (me % members, 1 + replicas % members);
+        let others = |some: Vec<usize>| some.into_iter().filter(|at| *at < members && *at != me);
+        let damaged: Vec<usize> = others(damaged).collect();
+        let (digest, me) = (Digest::from_bytes(bytes), MemberIndex::new(me));
+        for placement in BOTH {
+            let view = view(&ring(members, placement, replicas), me.as_usize(), &damaged);
+            let view = view.receiving(others(returning.clone()).map(MemberIndex::new));
+            let view = if leaving { view.leaving() } else { view };
+            let receivers = view.receivers(digest);
+            let is_other = |member: &MemberIndex| *member != me;
+            let (homes, rest): (Vec<_>, Vec<_>) =
+                view.ring().preference_list(digest).filter(is_other).partition(|member| view.homes(digest).any(|home| home == *member));
+            let homes: Vec<_> = homes.into_iter().filter(|home| view.is_receiving(*home)).collect();
+            let missing = replicas.saturating_sub(homes.len() + usize::from(!leaving));
+            let stand_ins = rest.iter().filter(|member| view.is_addressable(**member)).take(missing);
+            let comes_back = |member: &&MemberIndex| {
+                view.is_receiving(**member) && !view.is_addressable(**member) && view.would_stand_in(digest, **member)
+            };
+            let mut expected: Vec<_> = homes.iter().chain(stand_ins).copied().collect();
+            expected.extend(rest.iter().find(comes_back));
+            prop_assert_eq!(&*receivers, &*expected);
+        }
+    }
+
+    #[test]
     fn the_owner_is_the_first_addressable_home_and_else_the_first_stand_in(
         bytes: [u8; 16], members in 1..=40_usize, replicas in 1..=40_usize, damaged in prop::collection::vec(0..40_usize, 0..80),
     ) {
@@ -261,8 +295,8 @@ fn who_stands_in_for_an_absent_home_member_of_the_next_ring_is_given_what_it_wil
         let stands_in = target.preference_list(digest).nth(1).unwrap();
         assert!(whole.is_next(digest, gone) && !whole.is_next(digest, stands_in));
         assert!(broken.is_next(digest, stands_in) && !broken.is_next(digest, gone));
-        assert_eq!(whole.receivers(digest), [gone]);
-        assert_eq!(broken.receivers(digest), if stands_in == me { vec![] } else { vec![stands_in] });
+        assert_eq!(*whole.receivers(digest), [gone]);
+        assert_eq!(*broken.receivers(digest), *if stands_in == me { vec![] } else { vec![stands_in] });
         is_found |= stands_in != me;
     }
     assert!(is_found);

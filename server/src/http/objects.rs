@@ -44,13 +44,13 @@ pub(super) async fn answer(app: &App, asked: &Asked<'_>, upload: &mut Upload) ->
 
 /// Does what is asked.
 pub(super) async fn carry_out(app: &App, asked: &Asked<'_>, upload: &mut Upload) -> Result<Answer, Problem> {
-    let Sound { key, mut operation, delivery } = sound(asked)?;
+    let mut sound = sound(asked)?;
     let mut received = None;
-    if let Some(body) = body_of(&mut operation) {
+    if let Some(body) = body_of(&mut sound.operation) {
         let upload = received.insert(upload.receive(app.allowance()).await?);
         *body = std::mem::take(&mut upload.bytes);
     }
-    let answer = app.objects.execute(&key, operation, delivery).await;
+    let answer = sound.carry_out(app).await;
     drop(received);
     Ok(answer)
 }
@@ -68,6 +68,12 @@ impl Sound<'_> {
         if let Some(body) = body_of(&mut self.operation) {
             *body = arrived();
         }
+    }
+
+    /// Does what is asked.
+    pub(super) async fn carry_out(self, app: &App) -> Answer {
+        let Self { key, operation, delivery } = self;
+        app.objects.execute(&key, operation, delivery).await
     }
 
     /// Does what is asked, if nothing has to be waited for.

@@ -63,7 +63,8 @@ impl Membership {
         if let Ok(answer) = tokio::time::timeout_at(half, &mut answer).await {
             return answer;
         }
-        let verified = std::pin::pin!(self.verify(member));
+        // Boxed: nearly no request comes to that, and all would be as large.
+        let verified = Box::pin(self.verify(member));
         match futures_util::future::select(answer, verified).await {
             Either::Left((answer, _)) => answer,
             Either::Right((_, answer)) => answer.await,
@@ -73,11 +74,9 @@ impl Membership {
     /// Hears `member` out if it was out of reach and now sends something: it may act in this node's place. Whether this node
     /// knows how it is; if not, `member` reaches this node, and this node not `member`.
     pub async fn hear_out(&self, member: &MemberAddress) -> bool {
-        let view = self.view();
-        if view.ring().index_of(member).is_some_and(|member| view.is_addressable(member)) {
+        if self.view().is_addressable_at(member) {
             return true;
         }
-        drop(view);
         let is_lost = {
             let known = self.known.lock();
             known.index_of(member).is_some_and(|index| !known.members[index.as_usize()].reachable)
@@ -197,7 +196,7 @@ impl Membership {
             let index = known.index_of(member).ok_or_else(unknown)?;
             (known.tell(index), doubts)
         };
-        match self.network.ask(member, Ask::Heartbeat(beat), timeout).await {
+        match self.network.ask(member, &Ask::Heartbeat(beat), timeout).await {
             Ok(Told::Heartbeat(beat)) => {
                 self.heard(member, &beat, Some(doubts));
                 Ok(())

@@ -128,7 +128,7 @@ impl Membership {
     }
 
     async fn fetch(&self, member: &MemberAddress, id: RingId) -> Option<Ring> {
-        let told = self.network.ask(member, Ask::Ring(id), self.settings.peer_timeout).await;
+        let told = self.network.ask(member, &Ask::Ring(id), self.settings.peer_timeout).await;
         let Ok(Told::Ring(RingDescription { members, placement, replicas })) = told else { return None };
         Ring::new(members, placement, replicas).ok().filter(|ring| ring.id() == id)
     }

@@ -4,16 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::future::{join, join_all};
 use ringhold_ring::{Key, MemberAddress, Version, View};
+use smallvec::SmallVec;
 
-use super::Owner;
 use super::change::Change;
 use super::counts::CopyCounts;
 use crate::membership::Membership;
 use crate::object::{OperationId, Record};
 use crate::peer::network::{Ask, Copied, CopyOf, Copying, Network, Told};
+
+/// Those that are asked at the same time: nearly always one or two, which need no memory of their own.
+type Receivers = SmallVec<[MemberAddress; 2]>;
 
 /// The sending side of a write.
 #[derive(Debug)]
@@ -72,8 +74,8 @@ impl Copies {
         view: &View,
     ) -> Placement {
         let digest = key.digest();
-        let addresses = |view: &View| -> Vec<MemberAddress> {
-            let receivers = Owner::receivers(view, digest).into_iter();
+        let addresses = |view: &View| -> Receivers {
+            let receivers = view.receivers(digest).into_iter();
             receivers.map(|member| view.ring().address(member).clone()).collect()
         };
         let mut receivers = addresses(view);
@@ -81,44 +83,42 @@ impl Copies {
             return Placement::HERE;
         }
         let (mut held, mut may_be_kept) = (1, false);
-        let copy = CopyOf {
+        let copy = Ask::Copy(CopyOf {
             key: key.clone().into_owned(),
             record: change.record.clone(),
             copying: Copying::Write(self.membership.term()),
             ring: view.ring().id(),
             ids: ids(),
-        };
+        });
         // While rings change, somebody else may act as owner already. It is asked before anybody keeps what it would refuse:
         // then nobody has what may come to light, and the operation goes there as if it had not been begun here.
         let other_owner = view.next(digest).map(|member| view.ring().address(member));
-        let mut later = Vec::new();
+        let mut later = Receivers::new();
         if receivers.iter().any(|member| Some(member) == other_owner) {
             (receivers, later) = receivers.into_iter().partition(|member| Some(member) == other_owner);
         }
         // Whoever forwarded the operation waits for `cluster.peer_timeout`; all rounds must fit in.
         let (half, quarter) = (self.peer_timeout / 2, self.peer_timeout / 4);
         let rounds = [quarter, half, quarter].into_iter().skip(usize::from(later.is_empty()));
-        let mut asked = Vec::new();
+        let mut asked = Receivers::new();
         for timeout in rounds {
-            let sending: FuturesUnordered<_> = receivers
-                .iter()
-                .map(|member| self.send(member, &copy, timeout))
-                .enumerate()
-                .map(ranked)
-                .collect();
-            let mut answers: Vec<_> = sending.collect().await;
-            let kept = answers.iter().filter(|(_, copied)| *copied == Some(Copied::Kept)).count();
-            let silent = answers.iter().filter(|(_, copied)| copied.is_none());
-            let silent: Vec<_> = silent.map(|(rank, _)| receivers[*rank].clone()).collect();
-            held += kept;
-            may_be_kept |= kept > 0 || !silent.is_empty();
-            // Which of several refusals is heeded must not hang on who was faster.
-            answers.sort_unstable_by_key(|(rank, copied)| (!matches!(copied, Some(Copied::NotOwner)), *rank));
-            let refused = answers.into_iter().find_map(|(rank, copied)| match copied? {
-                Copied::NotOwner => Some(Placed::NotOwner(receivers[rank].clone())),
-                Copied::Newer(_) => Some(Placed::Newer(receivers[rank].clone())),
-                Copied::Kept | Copied::Full | Copied::Skewed => None,
-            });
+            let Some((first, rest)) = receivers.split_first() else { break };
+            let send = |member| self.send(member, &copy, timeout);
+            let (first, rest) = join(send(first), join_all(rest.iter().map(send))).await;
+            let (mut silent, mut refused) = (Receivers::new(), None);
+            for (member, copied) in receivers.iter().zip(std::iter::once(first).chain(rest)) {
+                match (copied, &refused) {
+                    (Some(Copied::Kept), _) => held += 1,
+                    (None, _) => silent.push(member.clone()),
+                    // Who acts as owner is heeded before who has something newer.
+                    (Some(Copied::NotOwner), None | Some(Placed::Newer(_))) => {
+                        refused = Some(Placed::NotOwner(member.clone()));
+                    }
+                    (Some(Copied::Newer(_)), None) => refused = Some(Placed::Newer(member.clone())),
+                    (Some(_), _) => {}
+                }
+            }
+            may_be_kept |= held > 1 || !silent.is_empty();
             if let Some(placed) = refused {
                 return Placement { placed, may_be_kept };
             }
@@ -132,7 +132,7 @@ impl Copies {
                     return Placement { placed: Placed::Unheard, may_be_kept };
                 }
                 let is_new = |member: &MemberAddress| !asked.contains(member) && !later.contains(member);
-                let new: Vec<_> = again.into_iter().filter(is_new).collect();
+                let new: Receivers = again.into_iter().filter(is_new).collect();
                 later.extend(new);
             }
             receivers = std::mem::take(&mut later);
@@ -147,15 +147,15 @@ impl Copies {
         member: &MemberAddress,
     ) -> Option<(Record, Vec<(OperationId, Version)>)> {
         let ask = Ask::Record(key.clone().into_owned());
-        match self.network.ask(member, ask, self.peer_timeout / 4).await {
+        match self.network.ask(member, &ask, self.peer_timeout / 4).await {
             Ok(Told::Record(record, ids)) => Some((record?, ids)),
             _ => None,
         }
     }
 
-    async fn send(&self, member: &MemberAddress, copy: &CopyOf, timeout: Duration) -> Option<Copied> {
+    async fn send(&self, member: &MemberAddress, copy: &Ask, timeout: Duration) -> Option<Copied> {
         let stops = self.membership.stops();
-        let copied = match self.network.ask(member, Ask::Copy(copy.clone()), timeout).await {
+        let copied = match self.network.ask(member, copy, timeout).await {
             Ok(Told::Copied(copied)) => Some(copied),
             Ok(_) => Some(Copied::Full),
             Err(error) => {
@@ -166,9 +166,4 @@ impl Copies {
         self.counts.note(copied);
         copied
     }
-}
-
-/// The answer of the receiver with this rank.
-async fn ranked((rank, sending): (usize, impl Future<Output = Option<Copied>>)) -> (usize, Option<Copied>) {
-    (rank, sending.await)
 }

@@ -173,9 +173,9 @@ impl Owner {
         let needs_nobody = || match authority {
             Authority::Local => true,
             _ if view.is_alone() => true,
-            _ => self.wanted(&view, authority) <= 1 && view.receivers(key.digest()).is_empty(),
+            _ => view.ring().replicas() == 1 && view.receivers(key.digest()).is_empty(),
         };
-        if !self.may(key, authority, &view) || !needs_nobody() {
+        if !needs_nobody() || !self.may(key, authority, &view) {
             return None;
         }
         let _turn = self.order.try_turn(key)?;
@@ -191,11 +191,11 @@ impl Owner {
     pub async fn execute(
         &self,
         key: &Key<'_>,
-        operation: Operation,
+        operation: &Operation,
         id: Option<OperationId>,
         authority: &Authority,
     ) -> Execution {
-        if let Operation::Get { conditions } = &operation {
+        if let Operation::Get { conditions } = operation {
             return match self.may(key, authority, &self.membership.view()) {
                 true => Execution::Done(self.get(key, conditions)),
                 false => Execution::Elsewhere { to: None, may_have_run: false },
@@ -211,7 +211,7 @@ impl Owner {
             }
             let has_run = self.has_run(key, id);
             may_have_run |= has_run.is_some();
-            let change = match self.change(key, &operation, has_run, &view) {
+            let change = match self.change(key, operation, has_run, &view) {
                 Ok(change) => change,
                 Err(refusal) => return Execution::Done(Err(refusal.honest(may_have_run))),
             };
@@ -234,7 +234,7 @@ impl Owner {
                     }
                 }
                 Placed::NotOwner(member) => return Execution::Elsewhere { to: Some(member), may_have_run },
-                Placed::Newer(member) => self.fetch(key, &member).await,
+                Placed::Newer(member) => Box::pin(self.fetch(key, &member)).await,
                 Placed::Unheard => {}
             }
         }
@@ -359,10 +359,5 @@ impl Owner {
                 self.cluster.min_copies.min(view.ring().replicas())
             }
         }
-    }
-
-    /// Members to whom a write under `digest` is copied now, as seen by `view`.
-    pub(crate) fn receivers(view: &View, digest: Digest) -> Vec<MemberIndex> {
-        if view.is_alone() { Vec::new() } else { view.receivers(digest) }
     }
 }

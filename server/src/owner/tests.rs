@@ -10,7 +10,7 @@ use ringhold_config::Config;
 use ringhold_ring::{Incarnation, Key, MemberAddress, Placement, Ring, Timestamp, VersionClock, WriterId};
 
 use super::copies::{Copies, Placed};
-use super::{Authority, Owner, copies};
+use super::{Authority, copies};
 use crate::clock::Clock;
 use crate::membership::Membership;
 use crate::object::{Conditions, ContentType, Object, Operation, OperationId, Outcome, Record};
@@ -94,7 +94,7 @@ impl Network for Owners {
         to: &'a MemberAddress,
         _: &'a Key<'_>,
         _: &'a Operation,
-        _: Passage,
+        _: &'a Passage,
         _: Duration,
     ) -> BoxFuture<'a, Result<Executed, PeerError>> {
         Box::pin(async move { Err(PeerError::NotSent(format!("{to} executes nothing"))) })
@@ -103,7 +103,7 @@ impl Network for Owners {
     fn ask<'a>(
         &'a self,
         to: &'a MemberAddress,
-        _: Ask,
+        _: &'a Ask,
         _: Duration,
     ) -> BoxFuture<'a, Result<Told, PeerError>> {
         self.asked.lock().push(to.clone());
@@ -146,7 +146,7 @@ async fn while_rings_change_nobody_keeps_what_the_other_owner_refuses() {
     for number in 0..100 {
         let key = Key::new(format!("key-{number}")).unwrap();
         let (digest, change) = (key.digest(), alone.owner().change(&key, &put, None, &view).unwrap());
-        let receivers = Owner::receivers(&view, digest);
+        let receivers = view.receivers(digest);
         let Some(next) = view.next(digest).filter(|next| receivers.len() > 1 && receivers.contains(next))
         else {
             continue;

@@ -4,6 +4,7 @@
 //! what has to wait gets a task. Invariant: what is begun is answered, if only by saying that it failed.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -93,8 +94,14 @@ impl<H: Handler> Answers<H> {
         in_progress < allowed && load.small_bytes < SMALL_LIMIT
     }
 
-    /// Polls what is asked once; what is not done then goes on in a task of its own.
-    pub(super) fn begin(self: &Arc<Self>, id: u64, asked: Asked, time_left: Duration) {
+    /// Does what is asked, if that can be done at once, or polls it once; what is not done then goes on in a task of its own.
+    pub(super) fn begin(self: &Arc<Self>, id: u64, mut asked: Asked, time_left: Duration) {
+        if let Asked::Answer(ask) = asked {
+            match self.handler.answer_at_once(&self.remote.member, ask) {
+                ControlFlow::Break(told) => return self.send(id, Reply::Told(told)),
+                ControlFlow::Continue(ask) => asked = Asked::Answer(ask),
+            }
+        }
         let is_write = asked.is_write();
         let this = Arc::clone(self);
         let mut work: Pin<Box<dyn Future<Output = Reply> + Send>> =

@@ -168,7 +168,7 @@ impl Connection {
         &self,
         key: &Key<'_>,
         operation: &Operation,
-        passage: Passage,
+        passage: &Passage,
         time_left: Duration,
         trace: &Trace,
     ) -> Result<Reply, Lost> {
@@ -177,7 +177,7 @@ impl Connection {
         let value = message::value_of(operation).map(|(value, _)| value);
         let reply = self.exchange(trace, |id| {
             self.outbox.put(Kind::Request, id, |payload| {
-                message::encode_request(payload, key, operation, passage, time_left);
+                message::encode_request(payload, key, operation, *passage, time_left);
                 value.filter(|value| value.len() > frame::INLINE_BYTES).cloned()
             })
         });

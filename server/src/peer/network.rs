@@ -2,6 +2,7 @@
 //! simulations. Words only; how they travel is in `message`, `reply`, `ask`, `told` and `heartbeat`.
 
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +34,14 @@ pub struct Passage {
     pub any_copy: bool,
     /// What a repeat of the operation is recognised by.
     pub id: Option<OperationId>,
+}
+
+impl Passage {
+    /// Through so many members, the last of which uses `ring` and has nothing else to say.
+    #[must_use]
+    pub const fn through(hops: u8, ring: RingId) -> Self {
+        Self { hops, to: None, ring, instead_of: None, after_failure: false, any_copy: false, id: None }
+    }
 }
 
 /// What came of an operation that another member was asked to execute.
@@ -156,7 +165,7 @@ pub trait Network: Debug + Send + Sync + 'static {
         to: &'a MemberAddress,
         key: &'a Key<'_>,
         operation: &'a Operation,
-        passage: Passage,
+        passage: &'a Passage,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Executed, PeerError>>;
 
@@ -167,7 +176,7 @@ pub trait Network: Debug + Send + Sync + 'static {
     fn ask<'a>(
         &'a self,
         to: &'a MemberAddress,
-        ask: Ask,
+        ask: &'a Ask,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Told, PeerError>>;
 
@@ -202,6 +211,11 @@ pub trait Handler: Send + Sync + 'static {
         passage: Passage,
         time_left: Duration,
     ) -> impl Future<Output = Executed> + Send;
+
+    /// Answers `from` anything else, if nothing has to be waited for; otherwise gives it back, for [`Handler::answer`].
+    fn answer_at_once(&self, _from: &MemberAddress, ask: Ask) -> ControlFlow<Told, Ask> {
+        ControlFlow::Continue(ask)
+    }
 
     /// Answers `from` anything else.
     fn answer(&self, from: &MemberAddress, ask: Ask) -> impl Future<Output = Told> + Send;

@@ -102,7 +102,7 @@ impl PlainHttp {
         &self,
         key: &Key<'_>,
         operation: &Operation,
-        passage: Passage,
+        passage: &Passage,
         trace: &Trace,
     ) -> Result<Executed, Failed> {
         if passage.instead_of.is_some() {

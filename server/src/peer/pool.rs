@@ -85,7 +85,7 @@ impl Peers {
         member: &MemberAddress,
         key: &Key<'_>,
         operation: &Operation,
-        passage: Passage,
+        passage: &Passage,
         timeout: Duration,
     ) -> Result<Executed, PeerError> {
         if !message::is_encodable(operation) {
@@ -217,7 +217,7 @@ impl Network for Peers {
         to: &'a MemberAddress,
         key: &'a Key<'_>,
         operation: &'a Operation,
-        passage: Passage,
+        passage: &'a Passage,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Executed, PeerError>> {
         Box::pin(self.execute_at(to, key, operation, passage, timeout))
@@ -226,10 +226,10 @@ impl Network for Peers {
     fn ask<'a>(
         &'a self,
         to: &'a MemberAddress,
-        ask: Ask,
+        ask: &'a Ask,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Told, PeerError>> {
-        Box::pin(async move { self.ask_at(to, &ask, timeout).await })
+        Box::pin(self.ask_at(to, ask, timeout))
     }
 
     /// The next request opens a new stream.

@@ -32,7 +32,7 @@ impl Transport {
         &self,
         key: &Key<'_>,
         operation: &Operation,
-        passage: Passage,
+        passage: &Passage,
         time_left: Duration,
         trace: &Trace,
     ) -> Result<Executed, Failure> {

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,12 +30,11 @@ impl Handler for Objects {
         let parts = &*self.0;
         let view = parts.membership.view();
         // Whoever finds anything unusual decides what it means.
-        let knows_sender = || view.ring().index_of(from).is_some_and(|from| view.is_addressable(from));
         let is_usual = passage.ring == view.ring().id()
             && passage.to.is_none_or(|to| view.incarnation(view.me()) == Some(to))
             && passage.instead_of.is_none()
             && !passage.after_failure
-            && knows_sender()
+            && view.is_addressable_at(from)
             && self.refuses(&view).is_none();
         if !is_usual {
             return None;
@@ -77,35 +77,49 @@ impl Handler for Objects {
         if let Some(refusal) = self.refuses(&parts.membership.view()) {
             return Executed::Done(Err(refusal));
         }
-        let journey = Journey {
+        let mut journey = Journey {
             key: &key,
             operation: &operation,
             passage,
             from: Some(from),
             deadline,
+            next: None,
             may_have_run: false,
         };
-        self.travel(journey).await.result
+        self.travel(&mut journey).await.result
     }
 
-    async fn answer(&self, from: &MemberAddress, ask: Ask) -> Told {
+    fn answer_at_once(&self, from: &MemberAddress, ask: Ask) -> ControlFlow<Told, Ask> {
         let Parts { owner, membership, .. } = &*self.0;
-        match ask {
+        Break(match ask {
             Ask::Heartbeat(beat) => membership.answer(from, &beat).map_or(Told::Busy, Told::Heartbeat),
-            Ask::Copy(copy) => Told::Copied(owner.keep(from, copy).await),
+            Ask::Copy(copy) => match owner.keep_at_once(from, copy) {
+                Break(copied) => Told::Copied(copied),
+                Continue(copy) => return Continue(Ask::Copy(copy)),
+            },
             Ask::Record(key) => match owner.held(&key) {
                 Some(Held { record, ids }) => Told::Record(Some(record), ids),
                 None => Told::Record(None, Vec::new()),
             },
             Ask::Offer(offers) => Told::Wanted(owner.wants(&offers)),
-            Ask::Sums { bits } => {
+            Ask::Ring(id) => membership.describe(id).map_or(Told::Busy, Told::Ring),
+            Ask::Sums { .. } => return Continue(ask),
+        })
+    }
+
+    async fn answer(&self, from: &MemberAddress, ask: Ask) -> Told {
+        let Parts { owner, membership, .. } = &*self.0;
+        match self.answer_at_once(from, ask) {
+            Break(told) => told,
+            Continue(Ask::Copy(copy)) => Told::Copied(owner.keep(from, copy).await),
+            Continue(Ask::Sums { bits }) => {
                 let view = Arc::clone(&membership.view());
                 match view.ring().index_of(from) {
                     Some(from) => Told::Sums(sweep::sums(owner.store(), &view, from, bits).await),
                     None => Told::Busy,
                 }
             }
-            Ask::Ring(id) => membership.describe(id).map_or(Told::Busy, Told::Ring),
+            Continue(_) => Told::Busy,
         }
     }
 }

@@ -105,7 +105,7 @@ impl Sweep {
         let bits = bits_for(records);
         let ours = sums(store, view, index, bits).await;
         let patience = self.settings.peer_timeout.max(Duration::from_secs(60));
-        match self.network.ask(member, Ask::Sums { bits }, patience).await? {
+        match self.network.ask(member, &Ask::Sums { bits }, patience).await? {
             Told::Sums(theirs) if theirs.len() == ours.len() => {
                 let (ours, theirs) = (ours.chunks(8), theirs.chunks(8));
                 let differ = ours.zip(theirs).map(|(ours, theirs)| ours != theirs).collect();
@@ -156,7 +156,8 @@ impl Sweep {
         member: &MemberAddress,
         records: &[(Key<'static>, Version)],
     ) -> Result<Vec<bool>, PeerError> {
-        match self.network.ask(member, Ask::Offer(records.to_vec()), self.settings.peer_timeout).await? {
+        let offer = Ask::Offer(records.to_vec());
+        match self.network.ask(member, &offer, self.settings.peer_timeout).await? {
             Told::Wanted(wanted) if wanted.len() == records.len() => Ok(wanted),
             _ => Err(PeerError::NotSent("it did not say what it wants".to_owned())),
         }
@@ -173,7 +174,7 @@ impl Sweep {
         let Held { record, ids } = held;
         let bytes = copy_bytes(&key, &record);
         let copy = CopyOf { key, record, copying: Copying::Handoff, ring: view.ring().id(), ids };
-        match self.network.ask(member, Ask::Copy(copy), self.settings.peer_timeout).await? {
+        match self.network.ask(member, &Ask::Copy(copy), self.settings.peer_timeout).await? {
             Told::Copied(copied) => {
                 if copied == Copied::Kept {
                     self.progress.kept(bytes);

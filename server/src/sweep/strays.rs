@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ringhold_ring::{Key, MemberIndex, Version, View};
+use ringhold_ring::{FewMembers, Key, MemberIndex, Version, View};
 use tracing::{debug, info};
 
 use super::Sweep;
@@ -13,7 +13,7 @@ use crate::peer::network::{Copied, MAX_OFFERS};
 use crate::store::Cursor;
 
 /// Records of the same home members.
-type Group = (Vec<MemberIndex>, Vec<(Key<'static>, Version)>);
+type Group = (FewMembers, Vec<(Key<'static>, Version)>);
 
 impl Sweep {
     /// Brings records home that belong elsewhere, if there may be any and somebody takes them.

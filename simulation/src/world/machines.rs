@@ -3,8 +3,9 @@
 
 use super::{Act, World};
 use crate::checks::Violation;
-use crate::fabric::{Arrival, Link};
+use crate::fabric::Link;
 use crate::faults::{Condition, Fault};
+use crate::message::Arrival;
 use crate::node::Node;
 
 /// How long a leaving process may take.

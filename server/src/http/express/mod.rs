@@ -21,7 +21,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes};
-use futures_util::future::join;
 use http::Method;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -156,9 +155,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
                         Some(answer) => answer,
                         None => {
                             let _in_service = exchange.activity.request_begins();
-                            let operation = sound.carry_out_in_time(app);
-                            let (answer, sent) = join(operation, send(stream, replies, &[])).await;
-                            sent?;
+                            send(stream, replies, &[]).await?;
+                            let answer = sound.carry_out_in_time(app).await;
                             // Time has passed.
                             may_serve = exchange.serves_unseen();
                             answer
@@ -218,10 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         let result = match objects::sound(&asked) {
             Ok(mut sound) => {
                 sound.take_body(|| body.into());
-                Ok(match sound.carry_out_at_once(app) {
-                    Some(answer) => answer,
-                    None => sound.carry_out_in_time(app).await,
-                })
+                Ok(sound.carry_out(app).await)
             }
             Err(problem) => Err(problem),
         };

@@ -30,7 +30,7 @@ pub(super) fn copy(name: &str, value: impl Into<Bytes>) -> CopyOf {
 }
 
 async fn ask(peers: &Peers, node: &Node, ask: Ask) -> Result<Told, PeerError> {
-    patiently(Network::ask(peers, &node.address, ask, PATIENCE)).await
+    patiently(Network::ask(peers, &node.address, &ask, PATIENCE)).await
 }
 
 const KEPT: Result<Told, PeerError> = Ok(Told::Copied(Copied::Kept));
@@ -137,10 +137,10 @@ async fn a_passage_arrives_as_it_was_sent_and_so_does_that_it_leads_elsewhere() 
         instead_of: Some(ringhold_ring::Term { incarnation: Incarnation::new(3), number: 1 }),
         after_failure: true,
         id: Some(OperationId::of(b"once")),
-        ..forwarded()
+        ..FORWARDED
     };
     for (k, may_have_run) in [("of another", false), ("of another, in doubt", true)] {
-        let executed = peers.execute(&node.address, &key(k), &put("x"), passage, PATIENCE).await;
+        let executed = peers.execute(&node.address, &key(k), &put("x"), &passage, PATIENCE).await;
         assert_eq!(executed, Ok(Executed::NotOwner { may_have_run }));
     }
     assert_eq!(*node.memory.passages.lock(), [passage, passage]);
@@ -150,7 +150,7 @@ async fn a_passage_arrives_as_it_was_sent_and_so_does_that_it_leads_elsewhere() 
 async fn a_copy_that_is_begun_runs_to_its_end_though_nobody_waits() {
     let (node, peers) = (Node::start().await, peers());
     let asked = Ask::Copy(copy("slow", "x"));
-    let error = Network::ask(&*peers, &node.address, asked, Duration::from_millis(200)).await.unwrap_err();
+    let error = Network::ask(&*peers, &node.address, &asked, Duration::from_millis(200)).await.unwrap_err();
     assert!(matches!(&error, PeerError::Lost(text) if text.contains("no answer within 200 ms")), "{error}");
     assert!(!node.memory.objects.lock().contains_key("slow"));
     node.memory.gate.add_permits(1);
@@ -187,7 +187,7 @@ async fn heartbeats_are_answered_though_every_request_slot_is_taken() {
     let mut raw = Raw::new(near);
     raw.ask_hello().await;
     let mut request = Vec::new();
-    message::encode_request(&mut request, &key("slow"), &get(), forwarded(), PATIENCE);
+    message::encode_request(&mut request, &key("slow"), &get(), FORWARDED, PATIENCE);
     for id in 1..=u64::from(MAX_REQUESTS) {
         raw.send(Kind::Request, id, &request).await;
     }

@@ -92,7 +92,7 @@ async fn a_request_given_up_on_is_cancelled_and_forgotten() {
     let (connection, mut raw) = connection_to_raw(64 << 10).await;
     let trace = Trace::default();
     let (k, operation) = (key("k"), put("x"));
-    let asked = connection.execute(&k, &operation, forwarded(), BRIEFLY, &trace);
+    let asked = connection.execute(&k, &operation, &FORWARDED, BRIEFLY, &trace);
     assert!(tokio::time::timeout(BRIEFLY, asked).await.is_err());
     assert_eq!(trace.fate(), Fate::Sent);
     let (kind, id, _) = raw.next().await.unwrap();
@@ -128,7 +128,7 @@ async fn a_request_that_a_stopped_member_never_read_is_withdrawn_without_a_trace
         async move {
             let trace = Trace::default();
             let (k, operation) = (key(name), put(vec![1; size]));
-            let asked = connection.execute(&k, &operation, forwarded(), BRIEFLY, &trace);
+            let asked = connection.execute(&k, &operation, &FORWARDED, BRIEFLY, &trace);
             assert!(tokio::time::timeout(BRIEFLY, asked).await.is_err(), "{name}");
             trace.fate()
         }
@@ -149,7 +149,7 @@ async fn requests_that_never_left_a_cut_stream_are_known_to_be_unsent() {
         let connection = Arc::clone(&connection);
         async move {
             let (k, operation, trace) = (key(name), put(vec![1; size]), Trace::default());
-            connection.execute(&k, &operation, forwarded(), PATIENCE, &trace).await.unwrap_err().fate
+            connection.execute(&k, &operation, &FORWARDED, PATIENCE, &trace).await.unwrap_err().fate
         }
     };
     let cut = async {

@@ -34,7 +34,7 @@ fn in_background(connection: &Arc<Connection>, operation: Operation) -> JoinHand
     let connection = Arc::clone(connection);
     tokio::spawn(async move {
         let trace = Trace::default();
-        connection.execute(&key("large"), &operation, forwarded(), PATIENCE, &trace).await.unwrap()
+        connection.execute(&key("large"), &operation, &FORWARDED, PATIENCE, &trace).await.unwrap()
     })
 }
 
@@ -46,7 +46,7 @@ async fn small_requests(connection: &Arc<Connection>) {
         for _ in 0..SMALL_REQUESTS {
             let trace = Trace::default();
             let reply =
-                connection.execute(&key("small"), &get(), forwarded(), PATIENCE, &trace).await.unwrap();
+                connection.execute(&key("small"), &get(), &FORWARDED, PATIENCE, &trace).await.unwrap();
             assert_eq!(reply, Reply::Done(Ok(Outcome::Missing)));
         }
         connection.in_flight()
@@ -125,7 +125,7 @@ async fn values_beyond_the_announced_memory_end_the_stream_with_the_reason() {
     let mut raw = Raw::new(near);
     raw.ask_hello().await;
     let mut request = Vec::new();
-    message::encode_request(&mut request, &key("k"), &value, forwarded(), PATIENCE);
+    message::encode_request(&mut request, &key("k"), &value, FORWARDED, PATIENCE);
     for id in 1..=too_many {
         raw.send(Kind::Request, id as u64, &request).await;
     }

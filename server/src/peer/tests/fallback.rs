@@ -152,8 +152,8 @@ async fn a_plain_member_is_told_the_name_of_an_operation() {
     let peers = peers();
     let removed = Operation::Delete { conditions: Conditions::default() };
     for id in [Some(OperationId::of(b"order-17")), Some(OperationId::from_u128(9)), None] {
-        let passage = Passage { id, ..forwarded() };
-        let executed = peers.execute(&member, &key("k"), &removed, passage, PATIENCE).await;
+        let passage = Passage { id, ..FORWARDED };
+        let executed = peers.execute(&member, &key("k"), &removed, &passage, PATIENCE).await;
         assert_eq!(executed, Ok(Executed::Done(Ok(Outcome::Deleted))));
     }
     let seen = seen.lock();
@@ -234,7 +234,7 @@ async fn a_plain_member_agrees_with_every_heartbeat_and_takes_nothing_that_needs
     let peers = peers();
     let (said, target) = (heartbeat(MemberState::Syncing), Some(RingId::from_u64(9)));
     let ours = Heartbeat { incarnation: Incarnation::new(3), target, ..said };
-    let told = peers.ask(&member, Ask::Heartbeat(ours), PATIENCE).await;
+    let told = peers.ask(&member, &Ask::Heartbeat(ours), PATIENCE).await;
     let Ok(Told::Heartbeat(theirs)) = told else { panic!("{told:?}") };
     let agreed = Heartbeat {
         incarnation: theirs.incarnation,
@@ -258,13 +258,13 @@ async fn a_plain_member_agrees_with_every_heartbeat_and_takes_nothing_that_needs
         Ask::Copy(super::asks::copy("k", "x")),
     ];
     for asked in asks {
-        let error = peers.ask(&member, asked, PATIENCE).await.unwrap_err();
+        let error = peers.ask(&member, &asked, PATIENCE).await.unwrap_err();
         let PeerError::NotSent(text) = error else { panic!("{error}") };
         assert!(text.contains("a member without the stream takes no copies"), "{text}");
     }
     let instead_of = Some(ringhold_ring::Term { incarnation: Incarnation::new(3), number: 1 });
-    let in_our_place = Passage { instead_of, ..forwarded() };
-    let executed = peers.execute(&member, &key("k"), &get(), in_our_place, PATIENCE).await;
+    let in_our_place = Passage { instead_of, ..FORWARDED };
+    let executed = peers.execute(&member, &key("k"), &get(), &in_our_place, PATIENCE).await;
     assert!(matches!(executed, Err(PeerError::NotSent(_))), "{executed:?}");
     assert_eq!(seen.lock().len(), before, "it was asked for none of that");
 }

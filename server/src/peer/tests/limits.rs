@@ -16,7 +16,7 @@ fn gets(name: &str, count: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for id in 1..=count {
         frame::put(&mut bytes, Kind::Request, id as u64, |payload| {
-            message::encode_request(payload, &key(name), &get(), forwarded(), PATIENCE);
+            message::encode_request(payload, &key(name), &get(), FORWARDED, PATIENCE);
         });
     }
     bytes

@@ -74,17 +74,7 @@ fn key(text: &str) -> Key<'static> {
 }
 
 /// How an operation comes from the node that its client asked.
-fn forwarded() -> Passage {
-    Passage {
-        to: None,
-        hops: 1,
-        ring: RingId::from_u64(7),
-        instead_of: None,
-        after_failure: false,
-        any_copy: false,
-        id: None,
-    }
-}
+const FORWARDED: Passage = Passage::through(1, RingId::from_u64(7));
 
 /// What a member says that has nothing to report.
 fn heartbeat(state: MemberState) -> Heartbeat {
@@ -113,13 +103,13 @@ impl Peers {
         operation: &Operation,
         timeout: Duration,
     ) -> Result<Result<Outcome, Refusal>, PeerError> {
-        let executed = Network::execute(self, to, key, operation, forwarded(), timeout).await?;
+        let executed = Network::execute(self, to, key, operation, &FORWARDED, timeout).await?;
         let Executed::Done(result) = executed else { panic!("{executed:?}") };
         Ok(result)
     }
 
     async fn heartbeat(&self, to: &MemberAddress, timeout: Duration) -> Result<Heartbeat, PeerError> {
-        let told = Network::ask(self, to, Ask::Heartbeat(heartbeat(MemberState::Ready)), timeout).await?;
+        let told = Network::ask(self, to, &Ask::Heartbeat(heartbeat(MemberState::Ready)), timeout).await?;
         let Told::Heartbeat(heartbeat) = told else { panic!("{told:?}") };
         Ok(heartbeat)
     }

@@ -141,7 +141,7 @@ fn the_example_request_is_what_is_sent() {
     let mut bytes = Vec::new();
     frame::put(&mut bytes, Kind::Request, 1, |payload| {
         let left = Duration::from_millis(1000);
-        message::encode_request(payload, &key("k"), &get(), forwarded(), left);
+        message::encode_request(payload, &key("k"), &get(), FORWARDED, left);
     });
     let example = PAGE.lines().find(|line| line.ends_with("0001 6b")).unwrap();
     assert_eq!(example.replace(' ', ""), hex(&bytes));

@@ -57,7 +57,7 @@ async fn open(members: [Arc<Identity>; 2]) -> (Opened, Served, Arc<Memory>) {
 
 async fn ask(connection: &Connection, name: &str, operation: Operation) -> Result<Reply, Lost> {
     let (key, trace) = (key(name), Trace::default());
-    patiently(connection.execute(&key, &operation, forwarded(), PATIENCE, &trace)).await
+    patiently(connection.execute(&key, &operation, &FORWARDED, PATIENCE, &trace)).await
 }
 
 async fn keep(connection: &Connection, name: &str, value: impl Into<Bytes>) -> Result<Reply, Lost> {
@@ -102,7 +102,7 @@ async fn a_request_that_is_withdrawn_breaks_no_protected_stream() {
     let (slow, small) = (key("slow"), get());
     let trace = Trace::default();
     for withdrawn in [small, put(vec![1; 1 << 20])] {
-        let asked = connection.execute(&slow, &withdrawn, forwarded(), PATIENCE, &trace);
+        let asked = connection.execute(&slow, &withdrawn, &FORWARDED, PATIENCE, &trace);
         assert!(tokio::time::timeout(Duration::from_millis(20), asked).await.is_err());
     }
     memory.gate.add_permits(2);

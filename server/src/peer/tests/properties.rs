@@ -286,7 +286,7 @@ fn the_largest_request_fits_its_frame() {
         instead_of: Some(Term { incarnation: Incarnation::new(u64::MAX), number: u32::MAX }),
         after_failure: true,
         id: Some(OperationId::from_u128(u128::MAX)),
-        ..super::forwarded()
+        ..super::FORWARDED
     };
     let payload = encoded(&Key::new("k".repeat(Key::MAX_BYTES)).unwrap(), &operation, longest, u32::MAX);
     assert!(payload.len() <= MAX_PAYLOAD_BYTES, "{}", payload.len());
@@ -303,7 +303,7 @@ fn values_and_lists_over_their_limits_are_refused() {
         conditions: Conditions::default(),
     };
     for size in [100, 100_000] {
-        let payload = encoded(&key, &put(size), super::forwarded(), 1);
+        let payload = encoded(&key, &put(size), super::FORWARDED, 1);
         assert!(message::decode_request(&payload, size).is_ok());
         assert!(message::decode_request(&payload, size - 1).is_err());
     }
@@ -332,7 +332,7 @@ fn expiries_survive_clocks_that_differ() {
 fn a_request_that_has_been_through_too_many_members_is_refused() {
     let key = Key::new("k").unwrap();
     let operation = Operation::Get { conditions: Conditions::default() };
-    let payload = encoded(&key, &operation, Passage { hops: MAX_HOPS, ..super::forwarded() }, 1);
+    let payload = encoded(&key, &operation, Passage { hops: MAX_HOPS, ..super::FORWARDED }, 1);
     assert!(message::decode_request(&payload, LIMIT).is_ok());
     let hops = payload.iter().position(|byte| *byte == MAX_HOPS).unwrap();
     for wrong in [0, 1, MAX_HOPS + 1, u8::MAX] {
@@ -346,7 +346,7 @@ fn a_request_that_has_been_through_too_many_members_is_refused() {
 fn an_ordinary_forward_costs_no_byte_for_what_it_does_not_need() {
     let key = Key::new("k").unwrap();
     let operation = Operation::Get { conditions: Conditions::default() };
-    assert_eq!(encoded(&key, &operation, super::forwarded(), 1).len(), 3 + 4 + 8 + 2 + 1);
+    assert_eq!(encoded(&key, &operation, super::FORWARDED, 1).len(), 3 + 4 + 8 + 2 + 1);
 }
 
 #[test]

@@ -27,15 +27,8 @@ async fn what_a_member_asks_for_is_done_at_once_unless_anything_about_it_is_unus
             conditions: Conditions::default(),
         },
     );
-    let usual = Passage {
-        hops: 1,
-        to: Some(Incarnation::new(1)),
-        ring: core.membership().view().ring().id(),
-        instead_of: None,
-        after_failure: false,
-        any_copy: false,
-        id: None,
-    };
+    let to = Some(Incarnation::new(1));
+    let usual = Passage { to, ..Passage::through(1, core.membership().view().ring().id()) };
     let at_once =
         |from, operation, passage| Handler::execute_at_once(objects, from, &key, operation, &passage);
     let stranger = "10.0.0.9:1".parse().unwrap();
