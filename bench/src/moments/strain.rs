@@ -9,6 +9,7 @@ use crate::process::{BEHIND, GENERATOR, SERVERS_AHEAD, Server, addresses};
 use crate::programs::{Lab, Node, Setup};
 use crate::rounds::Effort;
 use crate::strain::{self, Manner};
+use crate::table::median;
 use crate::worker::Worker;
 
 const RATE: u32 = 5_000;
@@ -22,7 +23,7 @@ const LIMITS: &str = "\n[limits]\nmax_connections = 20000\n";
 /// Until nearly all of them are there.
 const GATHERING: Duration = Duration::from_secs(20);
 const NEARLY_ALL: f64 = 0.95;
-const WATCHED: Duration = Duration::from_secs(3);
+const WATCHED: Duration = Duration::from_secs(1);
 const LOOKED_AT: Duration = Duration::from_millis(20);
 
 const STRAINS: [(&str, Manner, usize); 6] = [
@@ -34,18 +35,18 @@ const STRAINS: [(&str, Manner, usize); 6] = [
     ("100 with bodies of 2 MiB, again each second", Manner::LargeBodies, 100),
 ];
 
-pub fn run(lab: &Lab, _effort: Effort) -> Result<Findings, Error> {
+pub fn run(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
     let (mut rows, mut goals, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for (name, manner, connections) in STRAINS {
-        let Strained { quiet, during, grown_mib } = match strained(lab, manner, connections) {
-            Ok(strained) => strained,
-            Err(error) => {
-                eprintln!("  {name}: {error}");
-                failed.push(format!("{name}: {error}"));
-                continue;
-            }
-        };
-        let ratio = during.p99_us / quiet.p99_us;
+        let Strained { quiet, during, ratio, grown_mib } =
+            match strained(lab, manner, connections, effort.rounds) {
+                Ok(strained) => strained,
+                Err(error) => {
+                    eprintln!("  {name}: {error}");
+                    failed.push(format!("{name}: {error}"));
+                    continue;
+                }
+            };
         eprintln!("  {name}: p99 {:.0} to {:.0} us, {grown_mib:.1} MiB more", quiet.p99_us, during.p99_us);
         goals.push(goal(
             name,
@@ -82,7 +83,9 @@ pub fn run(lab: &Lab, _effort: Effort) -> Result<Findings, Error> {
     ];
     Ok(Findings {
         measured: format!(
-            "GET 100 B by others at {RATE} a second, open loop, {WATCHED:?} before and {WATCHED:?} meanwhile"
+            "GET 100 B by others at {RATE} a second, open loop; {} rounds, in each {WATCHED:?} before and {WATCHED:?} \
+             meanwhile; medians, also of the ratios",
+            effort.rounds
         ),
         note: "Connections that the node ends are opened again after a second. The bound of memory is \
                `limits.max_body_bytes_in_flight`. Bodies go to keys that are stored before."
@@ -94,12 +97,27 @@ pub fn run(lab: &Lab, _effort: Effort) -> Result<Findings, Error> {
 }
 
 struct Strained {
-    quiet: Outcome,
-    during: Outcome,
+    quiet: Latencies,
+    during: Latencies,
+    /// Of p99, within each round.
+    ratio: f64,
     grown_mib: f64,
 }
 
-fn strained(lab: &Lab, manner: Manner, connections: usize) -> Result<Strained, Error> {
+/// What others wait, the median of all rounds.
+struct Latencies {
+    p50_us: f64,
+    p99_us: f64,
+}
+
+impl Latencies {
+    fn of(rounds: &[Outcome]) -> Self {
+        let middle = |of: fn(&Outcome) -> f64| median(rounds.iter().map(of).collect());
+        Self { p50_us: middle(|round| round.p50_us), p99_us: middle(|round| round.p99_us) }
+    }
+}
+
+fn strained(lab: &Lab, manner: Manner, connections: usize, rounds: usize) -> Result<Strained, Error> {
     let [address] = addresses()?;
     let node = Node { more: LIMITS, ..Node::of(address, &[address]) };
     let setup = Setup::one(lab.ringhold(&node, SERVERS_AHEAD)?, address, Dialect::Objects, Some(address));
@@ -122,26 +140,36 @@ fn strained(lab: &Lab, manner: Manner, connections: usize) -> Result<Strained, E
         span: Span::Timed { warm_up: Duration::from_millis(300), measured: WATCHED },
         ..bulk(&setup, Operation::Get, &others)
     };
-    let quiet: Outcome = reads.run(GENERATOR)?;
-    let before = server.resident_bytes()?;
     let plan = strain::Plan { address, manner, connections, large_key, body_bytes: BODY_BYTES };
-    let straining = Worker::start("strain", &plan, BEHIND)?;
-    let idle = server.open_files()?;
-    let wanted = idle + (connections as f64 * NEARLY_ALL) as usize;
-    let mut most = most_resident(server, before, |passed| {
-        let open = server.open_files()?;
-        if passed > GATHERING {
-            let what =
-                format!("only {} of {connections} connections were open after {GATHERING:?}", open - idle);
-            return Err(Error::Answer { from: "bad clients".into(), what });
+    let (before, idle) = (server.resident_bytes()?, server.open_files()?);
+    let nearly_all = (connections as f64 * NEARLY_ALL) as usize;
+    // Those of the round before are gone when few are left.
+    let are_open = |wanted: bool| {
+        let what = if wanted { "too few" } else { "still some" };
+        move |passed: Duration| match server.open_files()?.saturating_sub(idle) {
+            open if passed > GATHERING => {
+                let what =
+                    format!("{what} of {connections} connections were open after {GATHERING:?}: {open}");
+                Err(Error::Answer { from: "bad clients".into(), what })
+            }
+            open => Ok(if wanted { open < nearly_all } else { open > connections - nearly_all }),
         }
-        Ok(open < wanted)
-    })?;
-    let mut reading = reads.start(GENERATOR)?;
-    most = most_resident(server, most, |_| Ok(!reading.is_done()?))?;
-    let during = reading.wait()?;
-    drop(straining);
-    Ok(Strained { quiet, during, grown_mib: (most - before) as f64 / MIB })
+    };
+    let (mut quiet, mut during, mut most) = (Vec::new(), Vec::new(), before);
+    for _ in 0..rounds {
+        most = most_resident(server, most, are_open(false))?;
+        quiet.push(reads.run(GENERATOR)?);
+        let straining = Worker::start("strain", &plan, BEHIND)?;
+        most = most_resident(server, most, are_open(true))?;
+        let mut reading = reads.start(GENERATOR)?;
+        most = most_resident(server, most, |_| Ok(!reading.is_done()?))?;
+        during.push(reading.wait::<Outcome>()?);
+        drop(straining);
+    }
+    let ratios = during.iter().zip(&quiet).map(|(during, quiet)| during.p99_us / quiet.p99_us);
+    let ratio = median(ratios.collect());
+    let grown_mib = (most - before) as f64 / MIB;
+    Ok(Strained { quiet: Latencies::of(&quiet), during: Latencies::of(&during), ratio, grown_mib })
 }
 
 /// The most that it has, or `most`, until `goes_on` says no.
