@@ -1,5 +1,7 @@
 //! Keystores as `keytool` and `openssl` write them, good and bad.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use super::super::testing::{DAY, Workshop, now};
@@ -130,6 +132,33 @@ fn pem_files_with_pkcs8_sec1_pkcs1_and_encrypted_keys_are_read() {
     assert!(matches!(wrong, KeystoreError::WrongKeyPassword(_)), "{wrong}");
     shop.write("both.pem", [shop.bytes("rsa.crt"), shop.bytes("rsa.old")].concat());
     assert!(matches!(refusal(&shop, "both.pem", None, &pass("changeit")), KeystoreError::Unsupported { .. }));
+}
+
+#[test]
+fn a_key_encrypted_at_a_cost_that_scrypt_does_not_have_is_refused() {
+    let shop = Workshop::new();
+    shop.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout a.key -out a.crt -days 30 -subj /CN=a");
+    shop.run("openssl pkcs8 -topk8 -scrypt -scrypt_N 2 -scrypt_r 8 -scrypt_p 1 -passout pass:changeit -in a.key -outform DER -out a.der");
+    let der = shop.bytes("a.der");
+    let cost = der.windows(6).position(|bytes| bytes == [2, 1, 2, 2, 1, 8]).unwrap() + 2;
+    for (number, expected) in
+        [(2, None), (0, Some("a cost of scrypt of 0")), (3, Some("a cost of scrypt of 3"))]
+    {
+        let mut der = der.clone();
+        der[cost] = number;
+        let section = format!(
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\n{}\n-----END ENCRYPTED PRIVATE KEY-----\n",
+            STANDARD.encode(der)
+        );
+        shop.write("a.pem", [section.into_bytes(), shop.bytes("a.crt")].concat());
+        match expected {
+            None => assert_eq!(subject(&shop, "a.pem", None, &pass("changeit")), "CN=a"),
+            Some(expected) => {
+                let refused = refusal(&shop, "a.pem", None, &pass("changeit"));
+                assert!(refused.to_string().contains(expected), "{refused}");
+            }
+        }
+    }
 }
 
 #[test]
