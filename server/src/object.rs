@@ -105,12 +105,14 @@ impl ContentType {
         if let Some(known) = known(bytes) {
             return Ok(known);
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| ContentTypeError)?.trim_matches(' ');
-        let visible = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        if !visible || !(1..=Self::MAX_BYTES).contains(&text.len()) {
+        // Not `all`, which stops at the first and so looks at one byte at a time.
+        let is_visible = bytes.iter().fold(true, |so_far, byte| so_far & (b' '..=b'~').contains(byte));
+        let bytes = bytes.trim_ascii();
+        if !is_visible || !(1..=Self::MAX_BYTES).contains(&bytes.len()) {
             return Err(ContentTypeError);
         }
-        Ok(known(text.as_bytes()).unwrap_or_else(|| Self::Other(text.into())))
+        let text = std::str::from_utf8(bytes).map_err(|_| ContentTypeError)?;
+        Ok(known(bytes).unwrap_or_else(|| Self::Other(text.into())))
     }
 
     /// The text of the header.

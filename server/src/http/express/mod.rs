@@ -23,6 +23,7 @@ use std::time::Duration;
 use bytes::{BufMut as _, Bytes};
 use http::Method;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
@@ -42,6 +43,10 @@ const GATHERED_BYTES: usize = 32 << 10;
 
 /// Values from this size on are sent from where they are: copying them would cost more than it saves.
 const DIRECT_BYTES: usize = 16 << 10;
+
+/// After so much of a large body or value other connections have their turn: copying a whole one out of the kernel or into
+/// it would keep them waiting for most of a millisecond.
+const TURN_BYTES: usize = 128 << 10;
 
 /// How long a body may take, and again for each [`BYTES_PER_PATIENCE`] of it. hyper takes over from clients that need
 /// longer, and gives them all of `limits.body_timeout`.
@@ -193,11 +198,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Express<S> {
         self.received.drain(head_bytes..here);
         let periods = u32::try_from(1 + body_bytes / BYTES_PER_PATIENCE).unwrap_or(u32::MAX);
         let receiving = async {
+            let mut turn = Turn::default();
             while body.len() < body_bytes {
                 let missing = body_bytes - body.len();
-                let mut rest = (&mut body).limit(missing);
-                if poll_fn(|cx| poll_read_buf(Pin::new(&mut self.stream), cx, &mut rest)).await? == 0 {
-                    break;
+                let mut rest = (&mut body).limit(missing.min(turn.left()));
+                match poll_fn(|cx| poll_read_buf(Pin::new(&mut self.stream), cx, &mut rest)).await? {
+                    0 => break,
+                    count => turn.moved(count).await,
                 }
             }
             Ok::<_, io::Error>(())
@@ -300,6 +307,27 @@ pub fn plain_request(bytes: &[u8]) -> Option<PlainRequest<'_>> {
     Some(PlainRequest { method: plain.method, raw_key: plain.raw_key, body, end })
 }
 
+/// How much of a large body or value was moved since others had their turn.
+#[derive(Debug, Default)]
+struct Turn {
+    bytes: usize,
+}
+
+impl Turn {
+    const fn left(&self) -> usize {
+        TURN_BYTES - self.bytes
+    }
+
+    /// At most what was [`left`](Self::left).
+    async fn moved(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.bytes >= TURN_BYTES {
+            self.bytes = 0;
+            yield_now().await;
+        }
+    }
+}
+
 /// Sends the answers that are gathered, and `value` behind them.
 async fn send<S>(stream: &mut Watched<S>, replies: &mut Replies, mut value: &[u8]) -> io::Result<()>
 where
@@ -308,10 +336,11 @@ where
     if replies.unsent().is_empty() && value.is_empty() {
         return Ok(());
     }
+    let mut turn = Turn::default();
     while !(replies.unsent().is_empty() && value.is_empty()) {
         let head = replies.unsent();
         let mut stream = Pin::new(&mut *stream);
-        let count = poll_fn(|cx| match value {
+        let count = poll_fn(|cx| match value.get(..turn.left()).unwrap_or(value) {
             [] => stream.as_mut().poll_write(cx, head),
             value => stream.as_mut().poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(value)]),
         })
@@ -322,7 +351,41 @@ where
         let of_head = count.min(head.len());
         replies.sent(of_head);
         value = value.get(count - of_head..).unwrap_or_default();
+        if !value.is_empty() {
+            turn.moved(count - of_head).await;
+        }
     }
     // TLS may hold back what it was given.
     poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn others_have_their_turns_while_a_large_value_is_sent() {
+        const TURNS: usize = 8;
+        let (mut client, server) = tokio::io::duplex(2 * TURNS * TURN_BYTES);
+        tokio::io::AsyncWriteExt::write_all(&mut client, b"GET").await.unwrap();
+        let (_, mut stream) = Watched::open(server, Arc::default()).await.unwrap();
+        let turns = Arc::new(AtomicUsize::new(0));
+        let others = Arc::clone(&turns);
+        let other = tokio::spawn(async move {
+            loop {
+                others.fetch_add(1, Relaxed);
+                yield_now().await;
+            }
+        });
+        let value = vec![b'x'; TURNS * TURN_BYTES];
+        send(&mut stream, &mut Replies::default(), &value).await.unwrap();
+        assert!((TURNS - 1..=TURNS + 1).contains(&turns.load(Relaxed)), "{turns:?} turns");
+        other.abort();
+        drop(stream);
+        let mut received = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut client, &mut received).await.unwrap();
+        assert_eq!(received, value);
+    }
 }
