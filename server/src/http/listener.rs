@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::bell::Bell;
+use super::eager::Eager;
 use super::express::{Express, Onward};
 use super::gathered::Gathered;
 use super::origin::Origin;
@@ -396,9 +397,9 @@ fn http1(exchange: &Exchange) -> http1::Builder {
     builder
 }
 
-fn http2(exchange: &Exchange) -> http2::Builder<TokioExecutor> {
+fn http2(exchange: &Exchange) -> http2::Builder<Eager> {
     let limits = &exchange.app.limits;
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let mut builder = http2::Builder::new(Eager);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.max_http2_streams)

@@ -11,6 +11,7 @@
 mod answer;
 mod bell;
 mod body;
+mod eager;
 mod endpoints;
 mod express;
 mod gathered;

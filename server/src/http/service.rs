@@ -76,8 +76,12 @@ impl Exchange {
     /// The form in which hyper wants it.
     pub(super) fn service(
         self: &Arc<Self>,
-    ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static>
-    + use<> {
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response<Body>,
+        Error = Infallible,
+        Future: Send + Unpin + 'static,
+    > + use<> {
         let exchange = Arc::clone(self);
         service_fn(move |request: Request<Incoming>| {
             // Most requests read what is here, and a future is moved several times on its way to its first poll:
