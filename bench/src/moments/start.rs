@@ -37,9 +37,9 @@ pub fn run(lab: &Lab, effort: Effort) -> Result<Findings, Error> {
         goals: vec![goal(
             "an empty node",
             "median start",
-            "at most 50 ms",
+            "at most 20 ms",
             format!("{middle:.1} ms"),
-            middle <= 50.0,
+            middle <= 20.0,
         )],
         ..Findings::of(["starts", "median ms", "most ms", "resident MiB"], vec![row])
     })

@@ -56,7 +56,7 @@ pub const SUITES: &[Suite] = &[
         ],
         goals: &[
             at_least("the wrong member, mTLS", "the right member", 0.55),
-            at_least("the wrong member, mTLS", "nginx as forwarder, mTLS", 1.2),
+            at_least("the wrong member, mTLS", "nginx as forwarder, mTLS", 1.4),
         ],
     },
     Suite {

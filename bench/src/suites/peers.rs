@@ -22,7 +22,7 @@ pub const SUITES: &[Suite] = &[
         goals: &[
             at_least("ringhold", "redis", 0.95),
             at_least("ringhold", "memcached", 1.0),
-            at_least("ringhold", "webdis with redis", 2.8),
+            at_least("ringhold", "webdis with redis", 3.0),
         ],
     },
     Suite {
@@ -38,7 +38,7 @@ pub const SUITES: &[Suite] = &[
         goals: &[
             at_least("ringhold", "redis", 1.0),
             at_least("ringhold", "memcached", 1.0),
-            at_least("ringhold", "webdis with redis", 2.8),
+            at_least("ringhold", "webdis with redis", 3.0),
         ],
     },
     Suite {

@@ -41,8 +41,8 @@ pub const SUITES: &[Suite] = &[
             row("ringhold, resumed", SECURED, RESUMED),
         ],
         goals: &[
-            at_least("ringhold, full", "nginx, full", 2.0),
-            at_least("ringhold, resumed", "nginx, resumed", 2.5),
+            at_least("ringhold, full", "nginx, full", 3.5),
+            at_least("ringhold, resumed", "nginx, resumed", 3.5),
         ],
     },
 ];
