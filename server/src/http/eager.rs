@@ -1,9 +1,8 @@
 //! Where the requests of an HTTP/2 connection run.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 
+use futures_util::FutureExt as _;
 use hyper::rt::Executor;
 
 /// Polls a request where it was read, and makes a task only of one that has to wait.
@@ -12,11 +11,9 @@ pub(super) struct Eager;
 
 impl<F: Future<Output = ()> + Send + Unpin + 'static> Executor<F> for Eager {
     fn execute(&self, mut request: F) {
-        // Nobody need be woken: the task polls it again before it waits for anything.
-        let mut cx = Context::from_waker(Waker::noop());
         // One that panics is dropped, which resets its stream; as in a task of its own, it takes no other with it.
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut request).poll(&mut cx)));
-        if let Ok(Poll::Pending) = polled {
+        let done = catch_unwind(AssertUnwindSafe(|| (&mut request).now_or_never()));
+        if let Ok(None) = done {
             tokio::spawn(request);
         }
     }

@@ -8,10 +8,10 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use ringhold_ring::Key;
 
 use super::frame::{Kind, Violation};
@@ -107,11 +107,7 @@ impl<H: Handler> Answers<H> {
         let mut work: Pin<Box<dyn Future<Output = Reply> + Send>> =
             Box::pin(async move { this.carry_out(asked, time_left).await });
         // Outside the cooperative budget: an exhausted one would make everything else of this read a task.
-        let first = {
-            let mut polled = tokio::task::coop::unconstrained(work.as_mut());
-            Pin::new(&mut polled).poll(&mut Context::from_waker(Waker::noop()))
-        };
-        if let Poll::Ready(reply) = first {
+        if let Some(reply) = tokio::task::coop::unconstrained(work.as_mut()).now_or_never() {
             return self.send(id, reply);
         }
         let unanswered = Unanswered::new(Arc::clone(self), id);
