@@ -94,14 +94,14 @@ pub fn unlock(locked: &[u8], password: &str, alias: &str) -> Result<OpenKey, Key
     };
     let is_affordable = match &parameters.kdf {
         Kdf::Pbkdf2(kdf) => kdf.iteration_count <= MAX_ITERATIONS,
+        // RFC 7914, section 2; `decrypt` panics at a cost of 0.
+        Kdf::Scrypt(kdf) if !kdf.cost_parameter.is_power_of_two() => {
+            return Err(damaged(&format!(
+                "its encrypted private key: a cost of scrypt of {}, which is not a power of two",
+                kdf.cost_parameter
+            )));
+        }
         Kdf::Scrypt(kdf) => {
-            // RFC 7914, section 2; `decrypt` panics at a cost of 0.
-            if !kdf.cost_parameter.is_power_of_two() {
-                return Err(damaged(&format!(
-                    "its encrypted private key: a cost of scrypt of {}, which is not a power of two",
-                    kdf.cost_parameter
-                )));
-            }
             let blocks = kdf.cost_parameter.saturating_mul(kdf.block_size.into());
             blocks.saturating_mul(kdf.parallelization.into()) <= MAX_SCRYPT_BLOCKS
         }

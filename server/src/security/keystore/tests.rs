@@ -1,7 +1,5 @@
 //! Keystores as `keytool` and `openssl` write them, good and bad.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use super::super::testing::{DAY, Workshop, now};
@@ -146,11 +144,9 @@ fn a_key_encrypted_at_a_cost_that_scrypt_does_not_have_is_refused() {
     {
         let mut der = der.clone();
         der[cost] = number;
-        let section = format!(
-            "-----BEGIN ENCRYPTED PRIVATE KEY-----\n{}\n-----END ENCRYPTED PRIVATE KEY-----\n",
-            STANDARD.encode(der)
-        );
-        shop.write("a.pem", [section.into_bytes(), shop.bytes("a.crt")].concat());
+        let mut key = String::new();
+        write::section(&mut key, "ENCRYPTED PRIVATE KEY", &der);
+        shop.write("a.pem", [key.into_bytes(), shop.bytes("a.crt")].concat());
         match expected {
             None => assert_eq!(subject(&shop, "a.pem", None, &pass("changeit")), "CN=a"),
             Some(expected) => {

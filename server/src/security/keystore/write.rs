@@ -80,7 +80,7 @@ fn encrypted(key: &PrivatePkcs8KeyDer<'_>, password: &Secret) -> Result<Vec<u8>,
     Ok(sealed.as_bytes().to_vec())
 }
 
-fn section(text: &mut String, label: &str, body: &[u8]) {
+pub(super) fn section(text: &mut String, label: &str, body: &[u8]) {
     let encoded = Zeroizing::new(STANDARD.encode(body));
     text.push_str(&format!("-----BEGIN {label}-----\n"));
     let mut rest = encoded.as_str();
